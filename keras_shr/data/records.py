@@ -1,0 +1,82 @@
+"""The two forms in which every reader hands over labelled images."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from keras_shr.errors import DataError
+from keras_shr.skeletons import Skeleton
+
+PROTOCOL_PIXELS = 256
+"""Distances are reported in pixels of a crop this wide, whatever size a model takes."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One labelled crop.
+
+    Attributes:
+        image: uint8 `(size, size, 3)`.
+        keypoints: float32 `(keypoints, 3)`: x, y in pixels of `image` (an integer is a pixel's
+            centre) and visibility (0 no label, 1 hidden, 2 seen). Unlabelled rows are zeros.
+        id: unique within the data set; names the file (and annotation) it came from.
+        group: what must not be split between training and testing (person, sequence), or "".
+    """
+
+    image: np.ndarray
+    keypoints: np.ndarray
+    id: str
+    group: str = ""
+
+
+@dataclass
+class KeypointData:
+    """A labelled data set in memory.
+
+    Attributes:
+        images: uint8 `(count, height, width, 3)`.
+        keypoints: float32 `(count, keypoints, 3)`, as in `Record`.
+        skeleton: names, bones and mirror pairs.
+        ids: one string for each image.
+        groups: one string for each image (person, sequence), possibly "".
+        name: what a report calls the data set.
+    """
+
+    images: np.ndarray
+    keypoints: np.ndarray
+    skeleton: Skeleton
+    ids: list[str] = field(default_factory=list)
+    groups: list[str] = field(default_factory=list)
+    name: str = "data"
+
+    def __post_init__(self):
+        count = len(self.images)
+        self.ids = list(self.ids) or [f"{i:06d}" for i in range(count)]
+        self.groups = list(self.groups) or [""] * count
+        expected = (count, len(self.skeleton), 3)
+        if self.images.ndim != 4 or self.images.shape[-1] != 3 or self.images.dtype != np.uint8:
+            raise DataError(
+                f"{self.name}: images are {self.images.dtype} {self.images.shape}, "
+                "expected uint8 (count, height, width, 3)"
+            )
+        if self.keypoints.shape != expected:
+            raise DataError(
+                f"{self.name}: keypoints have shape {self.keypoints.shape}, expected {expected}"
+            )
+        if not len(self.ids) == len(self.groups) == count:
+            raise DataError(f"{self.name}: {len(self.ids)} ids and {len(self.groups)} groups for {count} images")
+
+    def __len__(self):
+        return len(self.images)
+
+    def take(self, indices) -> "KeypointData":
+        """The records at `indices`, in that order."""
+        indices = np.asarray(indices)
+        return KeypointData(
+            self.images[indices],
+            self.keypoints[indices],
+            self.skeleton,
+            [self.ids[i] for i in indices],
+            [self.groups[i] for i in indices],
+            self.name,
+        )

@@ -1,0 +1,243 @@
+"""Target heatmaps, the coordinates of heatmap and image, and decoding.
+
+Everything here is a pure function in `keras.ops` and runs on every Keras backend. Keypoints are
+`(batch, keypoints, 3)`: x, y (an integer is a pixel's centre) and visibility (0 no label, 1 hidden,
+2 seen); targets take them in heatmap pixels. Sizes are `(height, width)`.
+"""
+
+from keras import ops
+
+from keras_shr.errors import KerasShrError
+
+DISTANCES = ("chessboard", "euclidean", "cityblock")
+DECODERS = ("argmax", "dark", "centroid")
+
+
+def in_frame(keypoints, size):
+    """Which keypoints are labelled, finite and nearest to a pixel of a `size` grid.
+
+    Args:
+        keypoints: `(..., keypoints, 3)` in the grid's pixels.
+        size: `(height, width)`.
+
+    Returns:
+        bool `(..., keypoints)`.
+    """
+    keypoints = ops.convert_to_tensor(keypoints, "float32")
+    x, y, visibility = keypoints[..., 0], keypoints[..., 1], keypoints[..., 2]
+    inside = (x >= -0.5) & (x < size[1] - 0.5) & (y >= -0.5) & (y < size[0] - 0.5)
+    return inside & (visibility > 0)  # a comparison with NaN is false
+
+
+def _offsets(keypoints, size, centre):
+    """Per-axis distance of each grid column and row from the keypoints.
+
+    Returns `dx (batch, 1, width, keypoints)`, `dy (batch, height, 1, keypoints)` and
+    `valid (batch, 1, 1, keypoints)` as float32; the distance of an invalid keypoint is finite.
+    """
+    keypoints = ops.convert_to_tensor(keypoints, "float32")
+    valid = in_frame(keypoints, size)
+    x = ops.where(valid, keypoints[..., 0], 0.0)
+    y = ops.where(valid, keypoints[..., 1], 0.0)
+    if centre == "pixel":
+        x, y = ops.floor(x + 0.5), ops.floor(y + 0.5)
+    columns = ops.reshape(ops.arange(size[1], dtype="float32"), (1, 1, size[1], 1))
+    rows = ops.reshape(ops.arange(size[0], dtype="float32"), (1, size[0], 1, 1))
+    dx = columns - x[:, None, None, :]
+    dy = rows - y[:, None, None, :]
+    return dx, dy, ops.cast(valid, "float32")[:, None, None, :]
+
+
+def gaussian_heatmap(keypoints, heatmap_size, sigma=2.0):
+    """Gaussian target `exp(-((x - kx)^2 + (y - ky)^2) / (2 sigma^2))`.
+
+    The centre is the exact keypoint, so the highest pixel is 1 only where the keypoint falls on a
+    pixel's centre.
+
+    Args:
+        keypoints: `(batch, keypoints, 3)` in heatmap pixels.
+        heatmap_size: `(height, width)`.
+        sigma: standard deviation in heatmap pixels.
+
+    Returns:
+        float32 `(batch, height, width, keypoints)`; all zero for a keypoint that is unlabelled,
+        out of frame or NaN.
+    """
+    dx, dy, valid = _offsets(keypoints, heatmap_size, "exact")
+    # Two one-dimensional exponentials and their product cost far less than one over the grid.
+    scale = -0.5 / float(sigma) ** 2
+    return ops.exp(scale * dx * dx) * ops.exp(scale * dy * dy) * valid
+
+
+def highly_differentiated_heatmap(
+    keypoints, heatmap_size, alpha=0.7, threshold=8, metric="chessboard"
+):
+    """Highly differentiated target: `alpha^d` up to distance `threshold`, 0 beyond it.
+
+    The best and the second best pixel differ by `1 - alpha` (0.3 against 0.118 for a Gaussian of
+    sigma 2), which is what keeps the peak in place under a small disturbance. Source: Zhang et
+    al. 2022, section 3.3.
+
+    Args:
+        keypoints: `(batch, keypoints, 3)` in heatmap pixels; the centre is the nearest pixel,
+            `floor(x + 0.5)`.
+        heatmap_size: `(height, width)`.
+        alpha: decay for each pixel of distance, between 0 and 1.
+        threshold: largest distance with a value, in heatmap pixels.
+        metric: `"chessboard"` (the paper), `"euclidean"` or `"cityblock"`. A city-block map is
+            the product of a row and a column profile, so row-column correlation keeps it exactly.
+
+    Returns:
+        float32 `(batch, height, width, keypoints)`; all zero for a keypoint that is unlabelled,
+        out of frame or NaN.
+    """
+    if not 0 < alpha < 1:
+        raise KerasShrError(f"alpha must lie between 0 and 1, got {alpha}")
+    if metric not in DISTANCES:
+        raise KerasShrError(f"metric must be one of {', '.join(DISTANCES)}, got {metric!r}")
+    dx, dy, valid = _offsets(keypoints, heatmap_size, "pixel")
+    if metric == "chessboard":
+        distance = ops.maximum(ops.abs(dx), ops.abs(dy))
+    elif metric == "cityblock":
+        distance = ops.abs(dx) + ops.abs(dy)
+    else:
+        distance = ops.sqrt(dx * dx + dy * dy)
+    log_alpha = ops.log(ops.convert_to_tensor(alpha, "float32"))
+    heatmap = ops.where(distance <= threshold, ops.exp(distance * log_alpha), 0.0)
+    return heatmap * valid
+
+
+def multi_label_map(keypoints, heatmap_size, alpha=0.7, threshold=8, metric="chessboard"):
+    """1 where the highly differentiated heatmap is positive, else 0 (arguments as there)."""
+    heatmap = highly_differentiated_heatmap(keypoints, heatmap_size, alpha, threshold, metric)
+    return ops.cast(heatmap > 0, "float32")
+
+
+def _rescale(keypoints, source, target):
+    keypoints = ops.convert_to_tensor(keypoints)
+    if not str(keypoints.dtype).endswith(("float32", "float64")):
+        keypoints = ops.cast(keypoints, "float32")  # half precision has no sub-pixel at 256 px
+    x = (keypoints[..., 0:1] + 0.5) * (target[1] / source[1]) - 0.5
+    y = (keypoints[..., 1:2] + 0.5) * (target[0] / source[0]) - 0.5
+    return ops.concatenate([x, y, keypoints[..., 2:]], axis=-1)
+
+
+def image_to_heatmap(keypoints, image_size, heatmap_size):
+    """Keypoints from image to heatmap pixels: `x_h = (x + 0.5) * W_h / W - 0.5`.
+
+    Args:
+        keypoints: `(..., 2)` or wider; columns after x, y are kept.
+        image_size: `(height, width)`.
+        heatmap_size: `(height, width)`.
+
+    Returns:
+        Same shape as `keypoints`.
+    """
+    return _rescale(keypoints, image_size, heatmap_size)
+
+
+def heatmap_to_image(keypoints, image_size, heatmap_size):
+    """The inverse of `image_to_heatmap`, with the arguments in the same order."""
+    return _rescale(keypoints, heatmap_size, image_size)
+
+
+def peak_index(flat):
+    """Position of the first maximum along axis 1 of `(batch, pixels, keypoints)`, as int32.
+
+    `keras.ops.argmax` is avoided: on TensorFlow it emits an operation that no converter takes.
+    """
+    pixels = flat.shape[1]
+    positions = ops.reshape(ops.arange(pixels, dtype="int32"), (1, pixels, 1))
+    highest = ops.max(flat, axis=1, keepdims=True)
+    first = ops.min(ops.where(flat == highest, positions, pixels), axis=1)
+    return ops.minimum(first, pixels - 1)  # no pixel equals a NaN maximum
+
+
+def _moments_near_peak(heatmaps, x, y, radius):
+    """Mass-weighted mean position inside a square window round the peak."""
+    height, width = heatmaps.shape[1:3]
+    columns = ops.reshape(ops.arange(width, dtype="float32"), (1, 1, width, 1))
+    rows = ops.reshape(ops.arange(height, dtype="float32"), (1, height, 1, 1))
+    dx, dy = columns - x[:, None, None, :], rows - y[:, None, None, :]
+    window = ops.cast((ops.abs(dx) <= radius) & (ops.abs(dy) <= radius), "float32")
+    weights = heatmaps * window
+    mass = ops.sum(weights, axis=(1, 2))
+    safe = ops.where(mass > 0, mass, 1.0)
+    return (
+        mass,
+        ops.sum(weights * dx, axis=(1, 2)) / safe,
+        ops.sum(weights * dy, axis=(1, 2)) / safe,
+    )
+
+
+def _taylor_offset(heatmaps, x, y):
+    """Offset of the maximum of a second-order expansion of the log-map, within one pixel.
+
+    Source: Zhang et al., Distribution-Aware Coordinate Representation for Human Pose Estimation,
+    CVPR 2020, eq. 4-7, on the map as it is (no smoothing).
+    """
+    height, width = heatmaps.shape[1:3]
+    flat = ops.reshape(heatmaps, (-1, height * width, heatmaps.shape[3]))
+    peak = ops.max(flat, axis=1)
+    floor = ops.maximum(peak * 1e-6, 1e-30)
+
+    def log_at(ox, oy):
+        column = ops.clip(ops.cast(x, "int32") + ox, 0, width - 1)
+        row = ops.clip(ops.cast(y, "int32") + oy, 0, height - 1)
+        value = ops.take_along_axis(flat, (row * width + column)[:, None, :], axis=1)[:, 0]
+        return ops.log(ops.maximum(value, floor))
+
+    centre, left, right, up, down = (
+        log_at(*offset) for offset in ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1))
+    )
+    gx, gy = (right - left) / 2, (down - up) / 2
+    hxx, hyy = right - 2 * centre + left, down - 2 * centre + up
+    hxy = (log_at(1, 1) - log_at(-1, 1) - log_at(1, -1) + log_at(-1, -1)) / 4
+    determinant = hxx * hyy - hxy * hxy
+    # Only a proper maximum away from the border has an expansion worth following.
+    border = (x < 1) | (y < 1) | (x > width - 2) | (y > height - 2)
+    usable = (determinant > 1e-12) & (hxx < 0) & ~border
+    safe = ops.where(usable, determinant, 1.0)
+    ox = ops.where(usable, -(hyy * gx - hxy * gy) / safe, 0.0)
+    oy = ops.where(usable, -(hxx * gy - hxy * gx) / safe, 0.0)
+    return ops.clip(ox, -1.0, 1.0), ops.clip(oy, -1.0, 1.0)
+
+
+def decode(heatmaps, method="argmax", score_radius=None):
+    """Keypoints and scores from heatmaps.
+
+    The score is the share of the map's whole mass that lies in a square window round the peak. It
+    comes from the sum-normalised map because after row-column correlation the maximum is always
+    1: a map that has no idea where its keypoint is spreads its mass and scores near 0.
+
+    Args:
+        heatmaps: `(batch, height, width, keypoints)`; negative and non-finite values count as 0.
+        method: `"argmax"` (the highest pixel), `"dark"` (second-order expansion of the logarithm
+            at the highest pixel, for Gaussian maps) or `"centroid"` (mean position of the mass in
+            the 5x5 window round the highest pixel, for any map).
+        score_radius: half the window's side in heatmap pixels; default an eighth of the longer
+            side, at least 2.
+
+    Returns:
+        float32 `(batch, keypoints, 3)`: x, y in heatmap pixels and the score in [0, 1].
+    """
+    if method not in DECODERS:
+        raise KerasShrError(f"method must be one of {', '.join(DECODERS)}, got {method!r}")
+    heatmaps = ops.cast(ops.convert_to_tensor(heatmaps), "float32")
+    heatmaps = ops.where(ops.isfinite(heatmaps), ops.maximum(heatmaps, 0.0), 0.0)
+    height, width, keypoints = heatmaps.shape[1:]
+    index = peak_index(ops.reshape(heatmaps, (-1, height * width, keypoints)))
+    x = ops.cast(index % width, "float32")
+    y = ops.cast(index // width, "float32")
+    if score_radius is None:
+        score_radius = max(2, max(height, width) // 8)
+    near, _, _ = _moments_near_peak(heatmaps, x, y, score_radius)
+    total = ops.sum(heatmaps, axis=(1, 2))
+    score = near / ops.where(total > 0, total, 1.0)
+    if method == "dark":
+        ox, oy = _taylor_offset(heatmaps, x, y)
+    elif method == "centroid":
+        _, ox, oy = _moments_near_peak(heatmaps, x, y, 2)
+    else:
+        ox = oy = ops.zeros_like(x)
+    return ops.stack([x + ox, y + oy, score], axis=-1)

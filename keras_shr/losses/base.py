@@ -1,0 +1,79 @@
+"""What the losses on heatmaps share: one value per keypoint, and a mean over supervised ones."""
+
+import keras
+from keras import ops
+
+from keras_shr.errors import KerasShrError
+
+REDUCTIONS = ("mean", "sum_over_batch_size", "sum", "mean_with_sample_weight", "none", None)
+
+
+def reduce_keypoints(values, supervised, sample_weight=None, reduction="mean"):
+    """Reduces a loss per keypoint to a scalar.
+
+    Args:
+        values: `(batch, keypoints)`.
+        supervised: bool `(batch, keypoints)`; the rest contributes nothing, whatever its value.
+        sample_weight: optional `(batch,)` or `(batch, keypoints)`. A weight of 0 or NaN makes the
+            keypoint unsupervised.
+        reduction: `"mean"` (or Keras's `"sum_over_batch_size"`) divides the weighted sum by the
+            number of supervised keypoints, `"mean_with_sample_weight"` by the sum of weights,
+            `"sum"` does not divide, `"none"` returns `(batch, keypoints)`.
+
+    Returns:
+        A scalar, 0 where nothing is supervised, or `(batch, keypoints)`.
+    """
+    weight = ops.ones_like(values)
+    if sample_weight is not None:
+        sample_weight = ops.cast(ops.convert_to_tensor(sample_weight), values.dtype)
+        if len(sample_weight.shape) == 1:
+            sample_weight = sample_weight[:, None]
+        weight = weight * sample_weight
+    supervised = supervised & (weight > 0)
+    # Zero the value as well as the weight: 0 * NaN is NaN.
+    weighted = ops.where(supervised, values, 0.0) * ops.where(supervised, weight, 0.0)
+    if reduction in ("none", None):
+        return weighted
+    total = ops.sum(weighted)
+    if reduction == "sum":
+        return total
+    by_weight = reduction == "mean_with_sample_weight"
+    divisor = (
+        ops.where(supervised, weight, 0.0) if by_weight else ops.cast(supervised, values.dtype)
+    )
+    return ops.divide_no_nan(total, ops.sum(divisor)) / replicas()
+
+
+def replicas():
+    """How many tf.distribute replicas add up their gradients: a mean is shared between them."""
+    if keras.config.backend() != "tensorflow":
+        return 1
+    import tensorflow as tf
+
+    return tf.distribute.get_strategy().num_replicas_in_sync
+
+
+class KeypointLoss(keras.losses.Loss):
+    """Base of the losses on heatmaps `(batch, height, width, keypoints)`.
+
+    A subclass's `call` returns the loss of each keypoint and which keypoints are supervised, both
+    `(batch, keypoints)`. Computation is in float32 under every dtype policy.
+    """
+
+    def __init__(self, name=None, reduction="mean"):
+        if reduction not in REDUCTIONS:
+            raise KerasShrError(f"reduction must be one of {REDUCTIONS}, got {reduction!r}")
+        super().__init__(name=name, reduction=reduction, dtype="float32")
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        y_true = ops.cast(ops.convert_to_tensor(y_true), "float32")
+        y_pred = ops.cast(ops.convert_to_tensor(y_pred), "float32")
+        values, supervised = self.call(y_true, y_pred)
+        return reduce_keypoints(values, supervised, sample_weight, self.reduction)
+
+
+def has_target(target):
+    """Which keypoints of a target `(batch, height, width, keypoints)` are finite and not all zero."""
+    highest = ops.max(target, axis=(1, 2))
+    lowest = ops.min(target, axis=(1, 2))
+    return (highest > 0) & ops.isfinite(highest) & ops.isfinite(lowest)

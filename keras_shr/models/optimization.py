@@ -1,0 +1,75 @@
+"""What `compile()` without arguments trains with."""
+
+import math
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="keras_shr")
+class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
+    """Linear warm-up to `peak`, then a half cosine down to `final`.
+
+    Args:
+        peak: highest learning rate.
+        total_steps: length of the whole run, or `None` to stay at `peak` after the warm-up.
+            `PairedHeatmapModel.fit` fills it in from its epochs and data.
+        warmup: share of `total_steps` (or of 10,000 steps if that is unknown) spent rising.
+        final: learning rate at the end, as a share of `peak`.
+    """
+
+    def __init__(self, peak=2e-3, total_steps=None, warmup=0.05, final=0.01):
+        self.peak, self.total_steps, self.warmup, self.final = peak, total_steps, warmup, final
+
+    def __call__(self, step):
+        step = ops.cast(step, "float32")
+        rise = max(1.0, self.warmup * (self.total_steps or 10_000))
+        rate = self.peak * ops.minimum(1.0, (step + 1.0) / rise)
+        if self.total_steps:
+            progress = ops.clip((step - rise) / max(1.0, self.total_steps - rise), 0.0, 1.0)
+            rate = rate * (self.final + (1 - self.final) * 0.5 * (1 + ops.cos(math.pi * progress)))
+        return rate
+
+    def get_config(self):
+        return {
+            "peak": self.peak,
+            "total_steps": self.total_steps,
+            "warmup": self.warmup,
+            "final": self.final,
+        }
+
+
+def default_optimizer(peak=2e-3):
+    """AdamW with `WarmupCosine` and the gradient's global norm clipped at 1."""
+    return keras.optimizers.AdamW(
+        learning_rate=WarmupCosine(peak), weight_decay=1e-4, global_clipnorm=1.0
+    )
+
+
+def fit_schedule(optimizer, total_steps):
+    """Tells the optimizer's `WarmupCosine`, if it has one, how long the run is.
+
+    Returns:
+        Whether the schedule changed (a compiled training function is then out of date).
+    """
+    inner = getattr(optimizer, "inner_optimizer", optimizer)  # under loss scaling
+    schedule = getattr(inner, "_learning_rate", None)
+    if not isinstance(schedule, WarmupCosine) or not total_steps:
+        return False
+    changed = schedule.total_steps != total_steps
+    schedule.total_steps = total_steps
+    return changed
+
+
+def count_steps(x, batch_size, steps_per_epoch):
+    """Steps in an epoch of `fit(x, ...)`, or `None` where only running it would tell."""
+    if steps_per_epoch:
+        return steps_per_epoch
+    if hasattr(x, "cardinality"):  # tf.data: negative if infinite or unknown
+        count = int(x.cardinality())
+        return count if count > 0 else None
+    if isinstance(x, keras.utils.PyDataset):
+        return x.num_batches
+    if hasattr(x, "shape"):
+        return math.ceil(x.shape[0] / (batch_size or 32))
+    return None

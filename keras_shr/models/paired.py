@@ -1,0 +1,362 @@
+"""Paired training of any heatmap network: clean and perturbed images side by side."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_shr import _random, losses
+from keras_shr.errors import KerasShrError
+from keras_shr.heatmaps import (
+    decode,
+    gaussian_heatmap,
+    heatmap_to_image,
+    highly_differentiated_heatmap,
+    image_to_heatmap,
+    in_frame,
+)
+from keras_shr.layers import RandomKeypointAffine, RowColumnCorrelation
+from keras_shr.metrics import KeypointAUC
+from keras_shr.models._trainer import PairTrainer
+from keras_shr.models.optimization import count_steps, default_optimizer, fit_schedule
+from keras_shr.perturbations import TRAINING_PERTURBATIONS, check_trainable, perturb
+from keras_shr.skeletons import Skeleton
+
+TARGETS = {"highly_differentiated": highly_differentiated_heatmap, "gaussian": gaussian_heatmap}
+STABILITY_LOSSES = {"mst": losses.MaximumStabilityLoss, "st": losses.StabilityLoss}
+
+
+@keras.saving.register_keras_serializable(package="keras_shr")
+class PairedHeatmapModel(PairTrainer, keras.Model):
+    """Trains a heatmap network so that its keypoints stay put under perturbation.
+
+    `fit(images, keypoints)` draws one geometric augmentation for each image and its keypoints,
+    perturbs a copy of the result, runs both as one batch and adds the losses. Labels are
+    keypoints `(batch, keypoints, 3)` in image pixels; targets are made on device.
+
+    What the output map r is, from the network's logits z (DESIGN of the method in the docs):
+
+    | target | rcc | r | supervision | stability compares |
+    |---|---|---|---|---|
+    | gaussian | None | z | MSE | z |
+    | gaussian | yes | RCC(exp(z - max z)) / max | MSE | r |
+    | highly_differentiated | None | exp(z - max z) | cross-entropy of r / sum | r |
+    | highly_differentiated | yes | RCC(exp(z - max z)) / max | cross-entropy of r / sum | r |
+
+    Args:
+        network: a `keras.Model` from images `(batch, height, width, 3)` in 0..255 (its own
+            preprocessing inside) to logits `(batch, h, w, keypoints)`, without final activation.
+        skeleton: a `Skeleton`, its dictionary, or `None`; its flip pairs mirror the keypoints.
+        target: `"highly_differentiated"` or `"gaussian"`.
+        target_options: keyword arguments of the target function (`alpha`, `threshold`, `metric`
+            or `sigma`).
+        rcc: `"row_column"`, `"symmetric"` or `None`.
+        rcc_in_inference: `False` correlates in training only.
+        stability: `"mst"` (maximum stability), `"st"` (ordinary stability training) or `None`.
+        stability_weight: the factor lambda, a number or a schedule of `keras.optimizers.schedules`
+            over training steps.
+        stop_gradient: treat the clean map as a constant in the stability loss.
+        supervise_perturbed: whether the perturbed image is supervised too; the supervision is then
+            the mean of both.
+        perturbations: names of the kinds to draw from, or `None` for no perturbed copy (then
+            neither stability nor `supervise_perturbed` has anything to act on).
+        severities: which of 1..5 to draw from.
+        force_perturbations: allow kinds that are kept for evaluation.
+        augmentation: a `RandomKeypointAffine`, its keyword arguments, or `None`.
+        min_visibility: 1 supervises all labelled keypoints, 2 those that are seen.
+        seed: seed of augmentation and perturbation; the draw depends on it and the step alone, so
+            a resumed run draws what the interrupted one would have.
+
+    Example:
+
+    >>> model = keras_shr.models.PairedHeatmapModel(my_heatmap_network)
+    >>> model.compile()
+    >>> model.fit(images, keypoints, batch_size=32, epochs=20)
+    >>> model.predict_keypoints(images)  # (count, keypoints, 3): x, y, score
+    """
+
+    def __init__(
+        self,
+        network,
+        skeleton=None,
+        target="highly_differentiated",
+        target_options=None,
+        rcc="row_column",
+        rcc_in_inference=True,
+        stability="mst",
+        stability_weight=1.0,
+        stop_gradient=False,
+        supervise_perturbed=True,
+        perturbations=TRAINING_PERTURBATIONS,
+        severities=(1, 2, 3, 4, 5),
+        force_perturbations=False,
+        augmentation=None,
+        min_visibility=1,
+        seed=0,
+        **kwargs,
+    ):
+        # The layers inside choose their own precision; images and maps pass unchanged.
+        kwargs["dtype"] = "float32"
+        super().__init__(**kwargs)
+        if target not in TARGETS:
+            raise KerasShrError(f"target must be one of {', '.join(TARGETS)}, got {target!r}")
+        if stability is not None and stability not in STABILITY_LOSSES:
+            raise KerasShrError(f"stability must be mst, st or None, got {stability!r}")
+        if perturbations is not None:
+            perturbations = check_trainable(perturbations, force_perturbations)
+        self.network = network
+        self.skeleton = Skeleton.from_dict(skeleton) if isinstance(skeleton, dict) else skeleton
+        self.target, self.target_options = target, dict(target_options or {})
+        self.rcc, self.rcc_in_inference = rcc, rcc_in_inference
+        self.stability, self.stop_gradient = stability, stop_gradient
+        self.stability_weight = _revive(stability_weight)
+        self.supervise_perturbed = supervise_perturbed
+        self.perturbations, self.severities = perturbations, tuple(severities)
+        self.force_perturbations = force_perturbations
+        self.min_visibility, self.seed = min_visibility, seed
+        self.image_size = tuple(network.input_shape[1:3])
+        self.heatmap_size = tuple(network.output_shape[1:3])
+        self.num_keypoints = network.output_shape[3]
+        if None in (*self.image_size, *self.heatmap_size):
+            raise KerasShrError(
+                f"network {network.name!r} maps {network.input_shape} to {network.output_shape}; "
+                "height and width must be known"
+            )
+        if self.skeleton is not None and len(self.skeleton) != self.num_keypoints:
+            raise KerasShrError(
+                f"skeleton {self.skeleton.name!r} has {len(self.skeleton)} keypoints and the "
+                f"network's output {self.num_keypoints}"
+            )
+        self.augmentation = self._make_augmentation(augmentation)
+        self.correlation = None if rcc is None else RowColumnCorrelation(rcc)
+        self.supervision_loss = (
+            losses.HeatmapMSE() if target == "gaussian" else losses.WeightedMultiLabelCE()
+        )
+        self.stability_loss = stability and STABILITY_LOSSES[stability](stop_gradient=stop_gradient)
+        self._supervision_tracker = keras.metrics.Mean(name="supervision")
+        self._stability_tracker = keras.metrics.Mean(name="stability")
+        self.build((None, *network.input_shape[1:]))
+
+    def _make_augmentation(self, augmentation):
+        augmentation = _revive(augmentation)
+        if isinstance(augmentation, dict):
+            order = self.skeleton.flip_order if self.skeleton else None
+            augmentation = RandomKeypointAffine(**{"flip_order": order} | augmentation)
+        return augmentation
+
+    def build(self, input_shape):
+        self.built = True
+
+    # Forward
+
+    def call(self, images, training=False):
+        """Heatmaps r `(batch, h, w, keypoints)`, float32, of images in 0..255."""
+        return self.output_maps(self.network(images, training=training), training)
+
+    def output_maps(self, logits, training=False):
+        """r from the network's logits z, as in the table of the class."""
+        logits = ops.cast(logits, "float32")
+        if self.target == "gaussian" and self.correlation is None:
+            return logits
+        # Subtracting the maximum keeps exp in range and leaves its gradient as it is after the
+        # normalisation that follows.
+        maps = ops.exp(logits - ops.max(logits, axis=(1, 2), keepdims=True))
+        if self.correlation is not None and (training or self.rcc_in_inference):
+            maps = self.correlation(maps)
+        return maps
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], *self.heatmap_size, self.num_keypoints)
+
+    # Training
+
+    @property
+    def paired(self):
+        """Whether a training step runs a perturbed copy beside the clean images."""
+        wanted = self.supervise_perturbed or self.stability_loss is not None
+        return wanted and self.perturbations is not None
+
+    def make_pairs(self, data, step):
+        """The batch that a training step sees.
+
+        Args:
+            data: `(images, keypoints)` or `(images, keypoints, sample_weight)`.
+            step: integer scalar tensor, the number of the step.
+
+        Returns:
+            Images (clean, then perturbed; clean alone where not `paired`), a dictionary of
+            keypoints and the weight lambda, and the sample weights.
+        """
+        images, keypoints, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        if keypoints is None:
+            raise KerasShrError("fit needs keypoints (batch, keypoints, 3) beside the images")
+        geometry, photometry = _random.split(_random.fold_in(self.seed, step), 2)
+        images = ops.cast(images, "float32")
+        keypoints = ops.cast(keypoints, "float32")
+        if self.augmentation is not None:
+            images, keypoints = self.augmentation(images, keypoints, seed=geometry)
+        if self.paired:
+            perturbed = perturb(
+                images, photometry, self.perturbations, self.severities, self.force_perturbations
+            )
+            images = ops.concatenate([images, perturbed], axis=0)
+        weight = self.stability_weight
+        weight = weight(step) if callable(weight) else ops.convert_to_tensor(weight, "float32")
+        return images, {"keypoints": keypoints, "stability_weight": weight}, sample_weight
+
+    def targets(self, keypoints):
+        """Target maps `(batch, h, w, keypoints)` for keypoints in image pixels."""
+        keypoints = ops.cast(keypoints, "float32")
+        visible = keypoints[..., 2:] >= self.min_visibility
+        keypoints = ops.where(visible, keypoints, 0.0)
+        keypoints = image_to_heatmap(keypoints, self.image_size, self.heatmap_size)
+        return TARGETS[self.target](keypoints, self.heatmap_size, **self.target_options)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """Supervision plus lambda times stability; supervision of clean images in evaluation."""
+        pair = isinstance(y, dict)
+        keypoints = y["keypoints"] if pair else y
+        target = self.targets(keypoints)
+        count = ops.shape(target)[0]
+        clean, perturbed = y_pred[:count], y_pred[count:]
+        paired = pair and self.paired
+        if paired and self.supervise_perturbed:
+            weights = None if sample_weight is None else ops.concatenate([sample_weight] * 2)
+            supervision = self.supervision_loss(ops.concatenate([target] * 2), y_pred, weights)
+        else:
+            supervision = self.supervision_loss(target, clean, sample_weight)
+        loss = supervision
+        self._supervision_tracker.update_state(supervision * losses.base.replicas())
+        if paired and self.stability_loss is not None:
+            weights = ops.cast(ops.max(target, axis=(1, 2)) > 0, "float32")
+            if sample_weight is not None:
+                extra = ops.cast(sample_weight, "float32")
+                weights = weights * (extra[:, None] if len(extra.shape) == 1 else extra)
+            stability = self.stability_loss(clean, perturbed, weights)
+            self._stability_tracker.update_state(stability * losses.base.replicas())
+            loss = loss + y["stability_weight"] * stability
+        for extra_loss in self.losses:
+            loss = loss + ops.cast(extra_loss, "float32")
+        return loss
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        """Keypoint metrics of the clean images, in image pixels."""
+        keypoints = y["keypoints"] if isinstance(y, dict) else y
+        keypoints = ops.cast(keypoints, "float32")
+        count = ops.shape(keypoints)[0]
+        predicted = self.decode(y_pred[:count])
+        inside = in_frame(keypoints, self.image_size)
+        visibility = ops.where(inside, keypoints[..., 2], 0.0)
+        labelled = ops.concatenate([keypoints[..., :2], visibility[..., None]], axis=-1)
+        return super().compute_metrics(x, labelled, predicted, sample_weight)
+
+    def compile(self, optimizer=None, loss=None, metrics=None, **kwargs):
+        """Like `keras.Model.compile`, with defaults for everything.
+
+        Args:
+            optimizer: default AdamW with warm-up, a cosine schedule over the whole `fit` and
+                gradient clipping.
+            loss: must stay `None`; the losses are chosen in the constructor.
+            metrics: metrics of keypoints in image pixels, by default `KeypointAUC` over 0-30 px
+                of a 256-px crop.
+            kwargs: see `keras.Model.compile`.
+        """
+        if loss is not None:
+            raise KerasShrError(
+                "compile(loss=...) has no effect here: choose target, rcc and stability in the "
+                "constructor"
+            )
+        if metrics is None:
+            metrics = [KeypointAUC(scale=256 / max(self.image_size), name="auc")]
+        super().compile(
+            optimizer=default_optimizer() if optimizer is None else optimizer,
+            metrics=metrics,
+            **kwargs,
+        )
+
+    def fit(self, x=None, y=None, batch_size=None, epochs=1, **kwargs):
+        """Like `keras.Model.fit`; a `WarmupCosine` schedule is stretched over all its epochs."""
+        steps = count_steps(x, batch_size, kwargs.get("steps_per_epoch"))
+        if fit_schedule(self.optimizer, steps and steps * epochs):
+            self.train_function = None  # it holds the old schedule as constants
+        return super().fit(x, y, batch_size=batch_size, epochs=epochs, **kwargs)
+
+    # Prediction
+
+    def decode(self, heatmaps, method="argmax"):
+        """Keypoints `(batch, keypoints, 3)` in image pixels, with a score, from heatmaps."""
+        return heatmap_to_image(decode(heatmaps, method), self.image_size, self.heatmap_size)
+
+    def predict_keypoints(self, images, batch_size=32, method="argmax"):
+        """Keypoints of images, without keeping their heatmaps.
+
+        Args:
+            images: `(count, height, width, 3)` in 0..255 of the model's size.
+            batch_size: images a step; the last batch is filled up, so one shape is compiled.
+            method: see `keras_shr.heatmaps.decode`.
+
+        Returns:
+            NumPy float32 `(count, keypoints, 3)`: x, y in image pixels and a score in [0, 1].
+        """
+        images = np.asarray(images)
+        if images.ndim != 4 or images.shape[1:3] != self.image_size:
+            raise KerasShrError(
+                f"images have shape {images.shape}; expected (count, {self.image_size[0]}, "
+                f"{self.image_size[1]}, 3)"
+            )
+        batches = [np.zeros((0, self.num_keypoints, 3), "float32")]
+        for start in range(0, len(images), batch_size):
+            batch = images[start : start + batch_size]
+            missing = batch_size - len(batch)
+            padded = np.concatenate([batch, np.repeat(batch[-1:], missing, axis=0)])
+            decoded = ops.convert_to_numpy(self.decode(self.predict_on_batch(padded), method))
+            batches.append(decoded[: len(batch)])
+        return np.concatenate(batches)
+
+    # Saving
+
+    def training_config(self):
+        """The constructor's arguments other than the network."""
+        return {
+            "skeleton": self.skeleton and self.skeleton.to_dict(),
+            "target": self.target,
+            "target_options": self.target_options,
+            "rcc": self.rcc,
+            "rcc_in_inference": self.rcc_in_inference,
+            "stability": self.stability,
+            "stability_weight": _freeze(self.stability_weight),
+            "stop_gradient": self.stop_gradient,
+            "supervise_perturbed": self.supervise_perturbed,
+            "perturbations": self.perturbations,
+            "severities": self.severities,
+            "force_perturbations": self.force_perturbations,
+            "augmentation": _freeze(self.augmentation),
+            "min_visibility": self.min_visibility,
+            "seed": self.seed,
+            "name": self.name,
+            "trainable": self.trainable,
+        }
+
+    def get_config(self):
+        return {"network": keras.saving.serialize_keras_object(self.network)} | (
+            self.training_config()
+        )
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        config = dict(config)
+        if isinstance(config.get("network"), dict):
+            config["network"] = keras.saving.deserialize_keras_object(
+                config["network"], custom_objects=custom_objects
+            )
+        return cls(**config)
+
+
+def _freeze(value):
+    simple = value is None or isinstance(value, int | float | dict)
+    return value if simple else keras.saving.serialize_keras_object(value)
+
+
+def _revive(value):
+    if isinstance(value, dict) and "class_name" in value:
+        return keras.saving.deserialize_keras_object(value)
+    return value

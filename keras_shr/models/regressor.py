@@ -1,0 +1,141 @@
+"""The ready-made model: backbone, upsampling network and paired training."""
+
+import contextlib
+
+import keras
+from keras import layers
+
+from keras_shr.errors import KerasShrError
+from keras_shr.models.backbones import build_backbone, set_batch_norm_momentum
+from keras_shr.models.paired import PairedHeatmapModel
+from keras_shr.models.upsampling import upsample_to_heatmaps, upsampling_stages
+
+
+@contextlib.contextmanager
+def _dtype_policy(policy):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def build_network(
+    num_keypoints,
+    image_size,
+    backbone,
+    weights,
+    backbone_options,
+    heatmap_stride,
+    filters,
+    skip_connections,
+    batch_norm_momentum,
+):
+    """Images in 0..255 to logits; arguments as in `StableHeatmapRegressor`."""
+    images = keras.Input((*image_size, 3), name="images")
+    features_of = build_backbone(backbone, image_size, weights, **backbone_options)
+    x = images
+    if not isinstance(backbone, keras.Model):
+        x = layers.Rescaling(1 / 127.5, offset=-1.0, name="preprocessing")(x)
+    features = keras.tree.flatten(features_of(x))
+    stride = image_size[0] // features[-1].shape[1]
+    stages = upsampling_stages(stride, heatmap_stride)
+    filters = (filters,) * stages if isinstance(filters, int) else tuple(filters)
+    if len(filters) != stages:
+        raise KerasShrError(
+            f"filters has {len(filters)} widths; from stride {stride} to heatmaps of stride "
+            f"{heatmap_stride} it takes {stages}"
+        )
+    logits = upsample_to_heatmaps(features, num_keypoints, filters, skip_connections)
+    network = keras.Model(images, logits, name="heatmap_network")
+    set_batch_norm_momentum(network, batch_norm_momentum)
+    return network
+
+
+@keras.saving.register_keras_serializable(package="keras_shr")
+class StableHeatmapRegressor(PairedHeatmapModel):
+    """A keypoint model that is trained to give the same answer on a slightly worse picture.
+
+    Images `(batch, height, width, 3)` in 0..255 go in (uint8 or float; preprocessing is inside),
+    heatmaps `(batch, h, w, keypoints)` come out; `predict_keypoints` gives x, y and a score.
+
+    Args:
+        num_keypoints: channels of the heatmaps.
+        image_size: side in pixels or `(height, width)`, divisible by the backbone's stride (32).
+        backbone: `"mobilenet_v2"` or a `keras.Model` with feature maps as outputs, which then does
+            its own preprocessing.
+        weights: `None`, `"imagenet"` or a weights file, for a backbone given by name.
+        alpha: width multiplier of MobileNetV2.
+        heatmap_stride: image pixels for each heatmap pixel.
+        filters: width of the upsampling stages, an int or one for each stage.
+        skip_connections: add the backbone's finer feature maps while upsampling.
+        batch_norm_momentum: of all batch normalisations; keras.applications' 0.999 is too slow for
+            training from scratch.
+        dtype: precision policy of the network, such as `"mixed_float16"`; the global policy by
+            default. Heatmaps, RCC and losses stay float32.
+        kwargs: the training, as in `PairedHeatmapModel` (target, rcc, stability, perturbations,
+            augmentation, skeleton, seed...). The augmentation defaults to `RandomKeypointAffine()`.
+
+    Example:
+
+    >>> model = keras_shr.models.StableHeatmapRegressor(21, image_size=128)
+    >>> model.compile()
+    >>> model.fit(images, keypoints, batch_size=32, epochs=50)
+    >>> model.save("hand.keras")
+    """
+
+    def __init__(
+        self,
+        num_keypoints,
+        image_size=256,
+        backbone="mobilenet_v2",
+        weights=None,
+        alpha=1.0,
+        heatmap_stride=4,
+        filters=128,
+        skip_connections=True,
+        batch_norm_momentum=0.98,
+        dtype=None,
+        **kwargs,
+    ):
+        size = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
+        if isinstance(backbone, dict):
+            backbone = keras.saving.deserialize_keras_object(backbone)
+        policy = keras.dtype_policies.get(dtype) if dtype else keras.config.dtype_policy()
+        with _dtype_policy(policy):
+            network = build_network(
+                num_keypoints,
+                size,
+                backbone,
+                weights,
+                {} if isinstance(backbone, keras.Model) else {"alpha": alpha},
+                heatmap_stride,
+                filters,
+                skip_connections,
+                batch_norm_momentum,
+            )
+        self._architecture = {
+            "num_keypoints": num_keypoints,
+            "image_size": size,
+            "backbone": backbone,
+            "alpha": alpha,
+            "heatmap_stride": heatmap_stride,
+            "filters": filters,
+            "skip_connections": skip_connections,
+            "batch_norm_momentum": batch_norm_momentum,
+            "dtype": policy.name,
+        }
+        kwargs.setdefault("augmentation", {})
+        super().__init__(network, **kwargs)
+
+    def get_config(self):
+        # Weights come from the saved file, not from where training began.
+        config = self._architecture | {"weights": None}
+        if isinstance(config["backbone"], keras.Model):
+            config["backbone"] = keras.saving.serialize_keras_object(config["backbone"])
+        return config | self.training_config()
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        return cls(**config)

@@ -1,0 +1,54 @@
+"""From feature maps to heatmap logits: transposed convolutions, with or without skips."""
+
+import math
+
+from keras import layers
+
+from keras_shr.errors import KerasShrError
+
+
+def upsampling_stages(stride, heatmap_stride):
+    """How many doublings lead from features of `stride` to heatmaps of `heatmap_stride`."""
+    stages = math.log2(stride / heatmap_stride)
+    if stages != int(stages) or stages < 0:
+        raise KerasShrError(
+            f"heatmap_stride {heatmap_stride} cannot be reached from features of stride {stride}; "
+            "it must be a power of two not above it"
+        )
+    return int(stages)
+
+
+def upsample_to_heatmaps(features, num_keypoints, filters, skip_connections):
+    """Adds the upsampling network to a functional graph.
+
+    Each stage is a 4x4 transposed convolution of stride 2 with batch normalisation and ReLU, as in
+    Xiao et al., Simple Baselines for Human Pose Estimation, ECCV 2018. With skips, a 1x1
+    convolution of the backbone's features of the same size is added.
+
+    Args:
+        features: feature maps, the finest first.
+        num_keypoints: channels of the output.
+        filters: one width for each stage.
+        skip_connections: whether to add the backbone's finer features.
+
+    Returns:
+        float32 logits `(batch, height, width, num_keypoints)`.
+    """
+    by_size = {feature.shape[1:3]: feature for feature in features}
+    x = features[-1]
+    for stage, width in enumerate(filters, start=1):
+        x = layers.Conv2DTranspose(
+            width, 4, 2, padding="same", use_bias=False, name=f"up_{stage}_conv"
+        )(x)
+        x = layers.BatchNormalization(name=f"up_{stage}_norm")(x)
+        if skip_connections and x.shape[1:3] in by_size:
+            skip = layers.Conv2D(width, 1, use_bias=False, name=f"up_{stage}_skip_conv")(
+                by_size[x.shape[1:3]]
+            )
+            skip = layers.BatchNormalization(name=f"up_{stage}_skip_norm")(skip)
+            x = layers.Add(name=f"up_{stage}_add")([x, skip])
+        x = layers.ReLU(name=f"up_{stage}_relu")(x)
+    # Heatmaps leave half precision here: the losses compare small differences of large maps.
+    return layers.Conv2D(
+        num_keypoints, 1, kernel_initializer="glorot_normal", dtype="float32", name="logits"
+    )(x)
