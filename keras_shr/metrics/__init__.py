@@ -1,0 +1,75 @@
+"""Metrics of accuracy, stability and heatmap shape.
+
+Each is a pure function on arrays (lower case) and a Keras metric (capitals) that gives the same
+value however the data are cut into batches.
+"""
+
+from keras_shr.metrics._arrays import weighted_mean
+from keras_shr.metrics._curves import CONVENTIONS, STABILITY_THRESHOLDS
+from keras_shr.metrics._keypoints import (
+    WORST_DISTANCE,
+    keypoint_errors,
+    keypoint_weights,
+    normalizer,
+)
+from keras_shr.metrics.distance import NME, EndPointError
+from keras_shr.metrics.functional import (
+    displacements,
+    end_point_error,
+    keypoint_auc,
+    mean_squared_displacement,
+    nme,
+    pck,
+    pck_curve,
+    ruc,
+    stability_curve,
+    stable_at,
+)
+from keras_shr.metrics.heatmaps import (
+    argmax_unmoved,
+    least_peak_spread,
+    normalize_maps,
+    peak_gap,
+    peak_spread,
+    theorem3_holds,
+)
+from keras_shr.metrics.pck import PCK, KeypointAUC
+from keras_shr.metrics.peaks import PeakGap, PeakSpread, Theorem3Share, UnmovedShare
+from keras_shr.metrics.stability import RUC, R, StableAtP
+
+__all__ = [
+    "CONVENTIONS",
+    "NME",
+    "PCK",
+    "RUC",
+    "STABILITY_THRESHOLDS",
+    "WORST_DISTANCE",
+    "EndPointError",
+    "KeypointAUC",
+    "PeakGap",
+    "PeakSpread",
+    "R",
+    "StableAtP",
+    "Theorem3Share",
+    "UnmovedShare",
+    "argmax_unmoved",
+    "displacements",
+    "end_point_error",
+    "keypoint_auc",
+    "keypoint_errors",
+    "keypoint_weights",
+    "least_peak_spread",
+    "mean_squared_displacement",
+    "nme",
+    "normalize_maps",
+    "normalizer",
+    "pck",
+    "pck_curve",
+    "peak_gap",
+    "peak_spread",
+    "ruc",
+    "stability_curve",
+    "stable_at",
+    "theorem3_holds",
+    "weighted_mean",
+]
