@@ -1,0 +1,25 @@
+"""Image perturbations: ten batched kinds for training, all fifteen by the reference library."""
+
+from keras_shr.perturbations._mixture import (
+    ALL_PERTURBATIONS,
+    EVALUATION_PERTURBATIONS,
+    NATIVE,
+    TRAINING_PERTURBATIONS,
+    check_perturbations,
+    check_severities,
+    perturb,
+    perturb_kind,
+    perturb_with_labels,
+)
+
+__all__ = [
+    "ALL_PERTURBATIONS",
+    "EVALUATION_PERTURBATIONS",
+    "NATIVE",
+    "TRAINING_PERTURBATIONS",
+    "check_perturbations",
+    "check_severities",
+    "perturb",
+    "perturb_kind",
+    "perturb_with_labels",
+]
