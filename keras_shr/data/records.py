@@ -64,7 +64,9 @@ class KeypointData:
                 f"{self.name}: keypoints have shape {self.keypoints.shape}, expected {expected}"
             )
         if not len(self.ids) == len(self.groups) == count:
-            raise DataError(f"{self.name}: {len(self.ids)} ids and {len(self.groups)} groups for {count} images")
+            raise DataError(
+                f"{self.name}: {len(self.ids)} ids and {len(self.groups)} groups for {count} images"
+            )
 
     def __len__(self):
         return len(self.images)

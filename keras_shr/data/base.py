@@ -1,0 +1,124 @@
+"""What every reader is: a sequence of records with a skeleton."""
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from keras_shr.data.records import Record
+from keras_shr.errors import DataError
+from keras_shr.skeletons import Skeleton
+
+
+class Reader(Sequence):
+    """A data set as a sequence of `Record`: `len(reader)`, `reader[i]`, `for record in reader`.
+
+    Labels are read and checked when the reader is made, pictures when a record is asked for. A
+    reader can be pickled, so several processes can share the work.
+
+    Attributes:
+        kind: the name in `open_reader`, such as `"rhd"`.
+        name: what a report calls this data set.
+        skeleton: names, bones and mirror pairs of the keypoints.
+        size: height and width of the crops in pixels.
+        ids: one unique string for each record.
+        split: which part of the data set this is, or "".
+        options: what else decides the content, as plain JSON values.
+        cpu_bound: whether a record costs Python time (so that threads would not help).
+    """
+
+    kind = ""
+    cpu_bound = False
+
+    def __init__(
+        self,
+        name: str,
+        skeleton: Skeleton,
+        size: int,
+        ids: list[str],
+        split: str = "",
+        options: dict | None = None,
+    ):
+        if int(size) != size or size < 8:
+            raise DataError(
+                f"{name}: size is {size!r}; expected a whole number of pixels, 8 or more"
+            )
+        self.name, self.skeleton, self.size = name, skeleton, int(size)
+        self.ids, self.split, self.options = ids, split or "", options or {}
+        if not ids:
+            raise DataError(f"{name}: no records")
+
+    def __len__(self):
+        return len(self.ids)
+
+    def __getitem__(self, index) -> Record:
+        index = int(index)
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"{self.name}: record {index} of {len(self)}")
+        return self._read(index % len(self))
+
+    def _read(self, index: int) -> Record:
+        raise NotImplementedError
+
+    def describe(self) -> dict:
+        """What this data set is, as JSON values: two readers that agree here hold the same
+        records, wherever their files lie."""
+        return {
+            "kind": self.kind,
+            "name": self.name,
+            "split": self.split,
+            "size": self.size,
+            "count": len(self),
+            "options": self.options,
+            "skeleton": self.skeleton.to_dict(),
+            "ids_sha256": hashlib.sha256("\n".join(self.ids).encode()).hexdigest(),
+        }
+
+
+def clean_keypoints(values, count: int, where: str) -> np.ndarray:
+    """Labels as float32 `(count, 3)`: x, y, visibility 0, 1 or 2; unlabelled rows zeroed.
+
+    Args:
+        values: `count` rows of x, y or of x, y, visibility (without it: 2, seen). Coordinates of
+            rows with visibility 0 may be anything, NaN and None included.
+        where: file and record, for errors.
+
+    Raises:
+        DataError: another number of keypoints, a visibility other than 0, 1, 2, or a labelled
+            keypoint that is not finite.
+    """
+    try:
+        points = np.asarray(values, np.float64)
+    except (TypeError, ValueError):
+        points = np.empty(0)
+    if points.ndim != 2 or points.shape[1] not in (2, 3):
+        raise DataError(f"{where}: keypoints are not rows of x, y, visibility")
+    if len(points) != count:
+        raise DataError(f"{where}: {len(points)} keypoints, expected {count}")
+    result = np.full((count, 3), 2.0, np.float32)
+    result[:, : points.shape[1]] = points
+    bad = ~np.isin(result[:, 2], (0, 1, 2))
+    if bad.any():
+        k = int(np.argmax(bad))
+        raise DataError(
+            f"{where}: keypoint {k} has visibility {result[k, 2]:g}; expected 0 (no label), "
+            "1 (hidden) or 2 (seen)"
+        )
+    labelled = result[:, 2] > 0
+    bad = labelled & ~np.isfinite(result[:, :2]).all(axis=1)
+    if bad.any():
+        k = int(np.argmax(bad))
+        raise DataError(
+            f"{where}: keypoint {k} is at ({result[k, 0]:g}, {result[k, 1]:g}) with visibility "
+            f"{result[k, 2]:g}; expected finite pixels, or visibility 0 for no label"
+        )
+    result[~labelled] = 0
+    return result
+
+
+def place_in_crop(keypoints, box, size: int) -> np.ndarray:
+    """Clean keypoints of the source image → keypoints of the crop, unlabelled rows zero."""
+    result = keypoints.astype(np.float32, copy=True)
+    labelled = result[:, 2] > 0
+    result[labelled, :2] = box.map_points(keypoints[labelled, :2], size)
+    return result

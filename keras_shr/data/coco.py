@@ -1,0 +1,159 @@
+"""Keypoint annotations in COCO's JSON."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from keras_shr.data.base import Reader, clean_keypoints, place_in_crop
+from keras_shr.data.images import SquareBox, crop, read_image
+from keras_shr.data.records import Record
+from keras_shr.errors import DataError
+from keras_shr.skeletons import Skeleton
+
+
+class COCOReader(Reader):
+    """One record for each annotation of a COCO keypoint file.
+
+    The annotation's box is made square around its middle, `padding` times its longer side, and
+    cropped. Crowds (`iscrowd`) and annotations without a labelled keypoint are left out. Names and
+    bones come from the category; keypoints whose names differ in left and right are each other's
+    mirror image. Visibility is kept; a keypoint's integer position is a pixel's centre, while
+    boxes are measured from the picture's corner, as COCO does.
+
+    Args:
+        annotations: the JSON file.
+        images_root: the folder that its `file_name`s are relative to; None: the JSON's folder.
+        size: height and width of the crops in pixels.
+        padding: factor on the longer side of the box.
+        category: name or id of the category; needed if several have keypoints.
+
+    Raises:
+        DataError: naming the file and the annotation, or the picture, that is not as COCO says.
+    """
+
+    kind = "coco"
+
+    def __init__(self, annotations, images_root=None, size=256, padding=1.25, category=None):
+        path = Path(annotations)
+        self.images_root = path.parent if images_root is None else Path(images_root)
+        if not self.images_root.is_dir():
+            raise DataError(f"{self.images_root}: no such folder of pictures")
+        self.padding = float(padding)
+        content = _read_json(path)
+        chosen = _category(path, content["categories"], category)
+        skeleton = _skeleton(path, chosen)
+        pictures = {picture.get("id"): picture for picture in content["images"]}
+        self._records, ids = [], []
+        for annotation in content["annotations"]:
+            if annotation.get("category_id") != chosen["id"] or annotation.get("iscrowd"):
+                continue
+            if not annotation.get("num_keypoints", "keypoints" in annotation):
+                continue
+            where = f"{path} (annotation {annotation.get('id')})"
+            keypoints = _keypoints(annotation, len(skeleton), where)
+            if not (keypoints[:, 2] > 0).any():
+                continue
+            picture = pictures.get(annotation.get("image_id"))
+            if picture is None or not isinstance(picture.get("file_name"), str):
+                raise DataError(
+                    f"{where}: image_id {annotation.get('image_id')} is no picture with a "
+                    "file_name in 'images'"
+                )
+            self._records.append((picture, _box(annotation, where), keypoints))
+            ids.append(f"{picture['file_name']}#{annotation.get('id')}")
+        if len(set(ids)) != len(ids):
+            raise DataError(f"{path}: two annotations of one picture have the same id")
+        options = {"category": chosen.get("name", chosen["id"]), "padding": self.padding}
+        super().__init__(f"coco-{path.stem}", skeleton, size, ids, "", options)
+
+    def _read(self, index):
+        picture, rectangle, keypoints = self._records[index]
+        record, path = self.ids[index], self.images_root / picture["file_name"]
+        image = read_image(path, record)
+        stated = (picture.get("height"), picture.get("width"))
+        if None not in stated and image.shape[:2] != stated:
+            raise DataError(
+                f"{path} (record {record}): {image.shape[1]}x{image.shape[0]} pixels; the "
+                f"annotation file says {stated[1]}x{stated[0]}, so the keypoints would not fit"
+            )
+        box = SquareBox.of_rectangle(*rectangle, self.padding)
+        return Record(
+            crop(image, box, self.size),
+            place_in_crop(keypoints, box, self.size),
+            record,
+            str(picture.get("id", "")),
+        )
+
+
+def mirror_pairs(names) -> list[tuple[int, int]]:
+    """Pairs of keypoints whose names differ only in left and right, as `left_eye`, `eye_right`."""
+    position = {name: i for i, name in enumerate(names)}
+    pairs = []
+    for i, name in enumerate(names):
+        for left, right in (("left", "right"), ("Left", "Right"), ("LEFT", "RIGHT")):
+            other = position.get(name.replace(left, right)) if left in name else None
+            if other is not None:
+                pairs.append((i, other))
+                break
+    return pairs
+
+
+def _read_json(path):
+    if not path.is_file():
+        raise DataError(f"{path}: no such file")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DataError(f"{path}: not JSON ({error})") from None
+    for key in ("images", "annotations", "categories"):
+        value = content.get(key) if isinstance(content, dict) else None
+        if not isinstance(value, list) or not all(isinstance(v, dict) for v in value):
+            raise DataError(f"{path}: no list of objects {key!r}, as COCO's keypoint files have")
+    return content
+
+
+def _category(path, categories, wanted):
+    having = [c for c in categories if c.get("keypoints") and "id" in c]
+    if wanted is not None:
+        chosen = [c for c in having if wanted in (c.get("name"), c["id"], str(c["id"]))]
+        asked = f"no category {wanted!r} with keypoints"
+    else:
+        chosen, asked = having, f"{len(having)} categories have keypoints; name one"
+    if len(chosen) != 1:
+        names = ", ".join(str(c.get("name", c["id"])) for c in having) or "none"
+        raise DataError(f"{path}: {asked}; there are: {names}")
+    return chosen[0]
+
+
+def _skeleton(path, category):
+    names = category["keypoints"]
+    if not isinstance(names, list) or not all(isinstance(n, str) for n in names):
+        raise DataError(f"{path}: the category's keypoints are not a list of names")
+    try:
+        edges = [(int(a) - 1, int(b) - 1) for a, b in category.get("skeleton") or []]
+        return Skeleton(str(category.get("name", "coco")), names, edges, mirror_pairs(names))
+    except (TypeError, ValueError) as error:  # a KerasShrError is a ValueError
+        raise DataError(f"{path}: the category's skeleton does not fit ({error})") from None
+
+
+def _keypoints(annotation, count, where):
+    values = annotation.get("keypoints")
+    if not isinstance(values, list) or len(values) != 3 * count:
+        found = len(values) if isinstance(values, list) else "no"
+        raise DataError(f"{where}: {found} numbers as keypoints, expected {3 * count}")
+    rows = [values[i : i + 3] for i in range(0, len(values), 3)]
+    return clean_keypoints(rows, count, where)
+
+
+def _box(annotation, where):
+    try:
+        box = np.asarray(annotation.get("bbox"), np.float64)
+    except (TypeError, ValueError):
+        box = np.empty(0)
+    if box.shape != (4,) or not np.isfinite(box).all() or (box[2:] <= 0).any():
+        raise DataError(
+            f"{where}: bbox is {annotation.get('bbox')}, expected [x, y, width, height] with a "
+            "positive size"
+        )
+    return tuple(box.tolist())

@@ -1,0 +1,169 @@
+"""Any folder of pictures with an `index.jsonl` of keypoints."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from keras_shr.data.base import Reader, clean_keypoints, place_in_crop
+from keras_shr.data.images import SquareBox, crop, read_image
+from keras_shr.data.records import Record
+from keras_shr.errors import DataError, KerasShrError
+from keras_shr.skeletons import HAND_21, Skeleton
+
+INDEX, SKELETON = "index.jsonl", "skeleton.json"
+
+
+class FolderReader(Reader):
+    """Pictures listed in `index.jsonl`, one JSON object a line:
+
+    ```
+    {"file": "rooms/a.jpg", "keypoints": [[x, y, visible], ...], "split": "train", "group": "7"}
+    ```
+
+    `file` is relative to the folder. A keypoint is `[x, y]` (seen) or `[x, y, v]`, an integer
+    being a pixel's centre. `split`, `group` (person or sequence) and `box` are optional. With a
+    `box` `[x, y, width, height]` the square around it, times `padding`, is cropped; otherwise the
+    whole picture is used, a picture that is not square being filled up with black.
+
+    Args:
+        root: the folder.
+        split: keep only lines with this `split`; None keeps all.
+        groups: keep only these values of `group`.
+        subset: keep only files in these sub-folders (the first part of `file`).
+        size: height and width of the crops in pixels.
+        visibility: what `v` means. `"coco"`: 0 no label, 1 hidden, 2 seen. `"flag"`: 0 no label,
+            1 seen. `"auto"`: `"coco"` if the index has a 2 anywhere, else `"flag"`.
+        padding: factor on the longer side of `box`.
+
+    The skeleton is read from `skeleton.json` in the folder (`Skeleton.to_dict`); without it, 21
+    keypoints are a hand and any other number has no names.
+
+    Raises:
+        DataError: naming the line of the index, or the picture, that is not as above.
+    """
+
+    kind = "folder"
+
+    def __init__(
+        self, root, split=None, groups=None, subset=None, size=256, visibility="auto", padding=1.25
+    ):
+        if visibility not in ("auto", "coco", "flag"):
+            raise DataError(f"visibility is {visibility!r}; expected 'auto', 'coco' or 'flag'")
+        self.root, self.padding = Path(root), float(padding)
+        groups, subset = _names(groups), _names(subset)
+        entries = _read_index(self.root / INDEX)
+        skeleton = _skeleton(self.root, entries[0][1]["keypoints"])
+        labels = [clean_keypoints(e["keypoints"], len(skeleton), w) for w, e in entries]
+        if visibility == "auto":
+            visibility = "coco" if any((k[:, 2] == 2).any() for k in labels) else "flag"
+        self._entries, self._labels, ids, seen = [], [], [], Counter()
+        for (_, entry), keypoints in zip(entries, labels, strict=True):
+            if split is not None and entry.get("split") != split:
+                continue
+            if groups is not None and str(entry.get("group", "")) not in groups:
+                continue
+            if subset is not None and Path(entry["file"]).parts[0] not in subset:
+                continue
+            if visibility == "flag":
+                keypoints[keypoints[:, 2] > 0, 2] = 2
+            self._entries.append(entry)
+            self._labels.append(keypoints)
+            seen[entry["file"]] += 1  # several hands of one picture are several lines
+            number = seen[entry["file"]]
+            ids.append(entry["file"] if number == 1 else f"{entry['file']}#{number}")
+        if not ids:
+            raise DataError(_nothing_left(self.root / INDEX, entries, split, groups, subset))
+        parts = [self.root.name or "folder", *(subset or []), *([split] if split else [])]
+        options = {"groups": groups, "subset": subset, "visibility": visibility}
+        super().__init__(
+            "-".join(parts), skeleton, size, ids, split, options | {"padding": self.padding}
+        )
+
+    def _read(self, index):
+        entry, record = self._entries[index], self.ids[index]
+        path = self.root / entry["file"]
+        image = read_image(path, record)
+        if entry.get("box") is None:
+            box = SquareBox.of_image(*image.shape[:2])
+        else:
+            box = SquareBox.of_rectangle(*entry["box"], self.padding)
+        return Record(
+            crop(image, box, self.size),
+            place_in_crop(self._labels[index], box, self.size),
+            record,
+            str(entry.get("group", "")),
+        )
+
+
+def _names(value):
+    if value is None:
+        return None
+    return [value] if isinstance(value, str) else [str(v) for v in value]
+
+
+def _read_index(path):
+    """Pairs of `file:line` and the object on that line, checked for what every line needs."""
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; a folder of pictures needs one")
+    entries = []
+    with path.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            where = f"{path}:{number}"
+            try:
+                entry = json.loads(line)
+            except ValueError as error:
+                raise DataError(f"{where}: not a line of JSON ({error})") from None
+            if not isinstance(entry, dict) or not isinstance(entry.get("file"), str):
+                raise DataError(f"{where}: expected an object with a text 'file'")
+            where = f"{where} (record {entry['file']})"
+            if not isinstance(entry.get("keypoints"), list):
+                raise DataError(f"{where}: expected a list 'keypoints'")
+            box = entry.get("box")
+            if box is not None and not _is_box(box):
+                raise DataError(f"{where}: box is {box}, expected [x, y, width, height] in pixels")
+            entries.append((where, entry))
+    if not entries:
+        raise DataError(f"{path}: no records")
+    return entries
+
+
+def _is_box(box):
+    try:
+        values = np.asarray(box, np.float64)
+    except (TypeError, ValueError):
+        return False
+    return values.shape == (4,) and bool(np.isfinite(values).all()) and bool((values[2:] > 0).all())
+
+
+def _skeleton(root, keypoints):
+    path = root / SKELETON
+    if not path.is_file():
+        return HAND_21 if len(keypoints) == 21 else Skeleton.generic(len(keypoints))
+    try:
+        return Skeleton.from_dict(json.loads(path.read_text(encoding="utf-8")))
+    except KerasShrError as error:
+        raise DataError(f"{path}: {error}") from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(
+            f"{path}: not a skeleton ({type(error).__name__}: {error}); expected name, keypoints "
+            "and, if there are any, edges and flip_pairs"
+        ) from None
+
+
+def _nothing_left(path, entries, split, groups, subset):
+    def found(values):
+        names = sorted({str(v) for v in values})
+        return ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
+
+    asked = {"split": split, "groups": groups, "subset": subset}
+    asked = ", ".join(f"{k} {v!r}" for k, v in asked.items() if v is not None)
+    return (
+        f"{path}: no record with {asked}; it has "
+        f"the splits {found(e.get('split') for _, e in entries)}; "
+        f"the groups {found(e.get('group', '') for _, e in entries)}; "
+        f"the sub-folders {found(Path(e['file']).parts[0] for _, e in entries)}"
+    )

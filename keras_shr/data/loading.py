@@ -1,0 +1,76 @@
+"""A reader's records as arrays in memory."""
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from keras_shr.data.base import Reader
+from keras_shr.data.records import KeypointData
+from keras_shr.data.workers import run_tasks
+
+_BLOCK = 64  # records a task: enough to make the pipe's cost small
+
+
+def load_arrays(
+    reader: Reader,
+    workers: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+    limit: int | None = None,
+) -> KeypointData:
+    """All records (or the first `limit`) in memory, in the reader's order.
+
+    Args:
+        reader: any reader.
+        workers: threads, or processes for a reader that computes its pictures; 0 takes one for
+            each core.
+        progress: called with (records done, records in all) as work goes on.
+        limit: stop after this many records.
+
+    Returns:
+        Images uint8 `(count, size, size, 3)` and keypoints float32 `(count, keypoints, 3)`.
+    """
+    count = len(reader) if limit is None else min(int(limit), len(reader))
+    workers = workers or os.cpu_count() or 1
+    size = reader.size
+    images = np.empty((count, size, size, 3), np.uint8)
+    keypoints = np.empty((count, len(reader.skeleton), 3), np.float32)
+    ids, groups = [""] * count, [""] * count
+    blocks = [(i, min(i + _BLOCK, count)) for i in range(0, count, _BLOCK)]
+    done = 0
+
+    def store(block, content):
+        part = slice(*block)
+        images[part], keypoints[part], ids[part], groups[part] = content
+        return block
+
+    for first, stop in _stored_blocks(reader, blocks, workers, store):
+        done += stop - first
+        if progress is not None:
+            progress(done, count)
+    return KeypointData(images, keypoints, reader.skeleton, ids, groups, reader.name)
+
+
+def _stored_blocks(reader, blocks, workers, store):
+    """Each block, once its records are in the arrays."""
+    if workers <= 1 or reader.cpu_bound:
+        for block, content in run_tasks(_read_block, blocks, reader, workers):
+            yield store(block, content)
+        return
+    # Pillow decodes and resizes without Python's lock, so threads are enough for files.
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            yield from pool.map(lambda block: store(block, _read_block(reader, block)), blocks)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _read_block(reader, block):
+    records = [reader[i] for i in range(*block)]
+    return (
+        np.stack([r.image for r in records]),
+        np.stack([r.keypoints for r in records]),
+        [r.id for r in records],
+        [r.group for r in records],
+    )

@@ -1,0 +1,139 @@
+"""Data sets by name, by specification, or by what a folder looks like."""
+
+from pathlib import Path
+from urllib.parse import parse_qsl
+
+from keras_shr.data.base import Reader
+from keras_shr.data.coco import COCOReader
+from keras_shr.data.folder import INDEX, FolderReader
+from keras_shr.data.manifest import MANIFEST
+from keras_shr.data.prepared import PreparedReader
+from keras_shr.data.rendered import RenderedReader
+from keras_shr.data.rhd import RHDReader
+from keras_shr.data.stb import STBReader
+from keras_shr.errors import DataError
+
+READERS = {
+    "rhd": RHDReader,
+    "stb": STBReader,
+    "coco": COCOReader,
+    "folder": FolderReader,
+    "rendered": RenderedReader,
+    "prepared": PreparedReader,
+}
+"""Every kind of data set. `root` is its first argument."""
+
+_WHOLE = {"size", "seed", "start", "stride"}
+_NUMBERS = {"padding"}
+_LISTS = {"groups", "subset"}
+_WITHOUT_SPLIT = ("coco", "prepared")
+
+
+def open_reader(kind: str, root, **options) -> Reader:
+    """The reader of `kind`, such as `open_reader("stb", "STB", split="test", sensor="SK")`.
+
+    Args:
+        kind: a key of `READERS`.
+        root: the folder, the annotation file (coco) or the number of hands (rendered).
+        **options: of that reader.
+
+    Raises:
+        DataError: an unknown kind or option, or data that are not what they should be.
+    """
+    try:
+        reader = READERS[kind]
+    except KeyError:
+        raise DataError(f"no kind of data {kind!r}; there are {', '.join(READERS)}") from None
+    known = reader.__init__.__code__.co_varnames[2 : reader.__init__.__code__.co_argcount]
+    for option in options:
+        if option not in known:
+            raise DataError(f"{kind} has no option {option!r}; it has {', '.join(known)}")
+    return reader(root, **options)
+
+
+def open_data(spec, split: str | None = None, size: int | None = None) -> Reader:
+    """The data set that `spec` means.
+
+    Args:
+        spec: a reader (returned as it is); `KIND:PLACE?option=value&...`, such as
+            `"folder:hands?subset=rooms,digits"`, `"rendered:1000?seed=3"` or
+            `"coco:person.json?images_root=val2017"`; or a path, whose kind is guessed from what
+            lies there. A prepared data set is read as such; where `PATH/SPLIT` holds one, that.
+        split: the part to read, in the reader's words or as train, val or test. None: what the
+            specification says, else the reader's default. Kinds without splits ignore it, but a
+            prepared data set of another split is refused.
+        size: height and width of the images; None: what the specification says, else 256, or for
+            a prepared data set whatever it was prepared with.
+
+    Raises:
+        DataError: what was looked for and not found.
+    """
+    if isinstance(spec, Reader):
+        return spec
+    kind, place, options = _parse(str(spec))
+    if kind is None:
+        kind, place = _guess(Path(place), split)
+    if kind == "rendered":
+        if not place.isdigit():
+            raise DataError(f"{spec}: expected a number of hands, as in rendered:1000?seed=3")
+        place = int(place)
+    if split is not None and kind not in _WITHOUT_SPLIT:
+        options["split"] = split
+    if size is not None:
+        options["size"] = size
+    reader = open_reader(kind, place, **options)
+    if kind == "prepared" and split and reader.split and _same(split) != _same(reader.split):
+        raise DataError(
+            f"{place}: prepared from the split {reader.split!r}, but {split!r} is asked for"
+        )
+    return reader
+
+
+def _parse(spec):
+    kind, colon, rest = spec.partition(":")
+    if not colon or kind not in READERS:  # a bare path, perhaps with a drive letter
+        return None, spec, {}
+    place, _, query = rest.partition("?")
+    options = {}
+    for key, value in parse_qsl(query, keep_blank_values=True):
+        try:
+            if key in _WHOLE:
+                value = int(value)
+            elif key in _NUMBERS:
+                value = float(value)
+            elif key in _LISTS:
+                value = value.split(",")
+        except ValueError:
+            raise DataError(f"{spec}: {key} is {value!r}; expected a number") from None
+        options[key] = value
+    return kind, place, options
+
+
+def _guess(path, split):
+    if split and (path / split / MANIFEST).is_file():
+        return "prepared", path / split
+    if (path / MANIFEST).is_file():
+        return "prepared", path
+    if (path / INDEX).is_file():
+        return "folder", path
+    for folder in (path, path / "RHD_published_v2"):
+        if any((folder / s / f"anno_{s}.pickle").is_file() for s in ("training", "evaluation")):
+            return "rhd", folder
+    if any((path / "labels").glob("B[1-6]*_[BS][BK].mat")):
+        return "stb", path
+    if path.is_file() and path.suffix == ".json":
+        return "coco", path
+    if not path.exists():
+        raise DataError(
+            f"{path}: no such file or folder, and not a specification such as folder:PATH or "
+            f"rendered:1000 (kinds: {', '.join(READERS)})"
+        )
+    raise DataError(
+        f"{path}: cannot tell what data this is; looked for {MANIFEST} (prepared), {INDEX} "
+        "(folder), training/anno_training.pickle (rhd), labels/B1Counting_BB.mat (stb), or a "
+        ".json file (coco)"
+    )
+
+
+def _same(split):
+    return {"training": "train", "evaluation": "test"}.get(split, split)

@@ -1,0 +1,46 @@
+"""Rendered hands as a data set that needs no files."""
+
+import numpy as np
+
+from keras_shr.data.base import Reader, clean_keypoints
+from keras_shr.data.records import Record
+from keras_shr.errors import DataError
+from keras_shr.skeletons import HAND_21
+
+SPLIT_STARTS = {"train": 0, "val": 10_000_000, "test": 20_000_000}
+"""First index of each split: splits of one seed never share a picture."""
+
+
+class RenderedReader(Reader):
+    """`count` hands of `keras_shr.rendering.render_sample`, rendered when they are asked for.
+
+    Args:
+        count: how many.
+        seed: of the stream of hands; the same seed and index give the same picture.
+        size: height and width in pixels.
+        start: index of the first hand, added to the split's own start.
+        split: `"train"`, `"val"` or `"test"`, three parts of the stream that do not overlap.
+    """
+
+    kind = "rendered"
+    cpu_bound = True
+
+    def __init__(self, count, seed=0, size=256, start=0, split=None):
+        for name, value, least in (("count", count, 1), ("seed", seed, 0), ("start", start, 0)):
+            if isinstance(value, bool) or int(value) != value or value < least:
+                raise DataError(f"{name} is {value!r}; expected a whole number, {least} or more")
+        if split is not None and split not in SPLIT_STARTS:
+            raise DataError(f"rendered hands have the splits {list(SPLIT_STARTS)}, not {split!r}")
+        self.seed, self._first = int(seed), int(start) + SPLIT_STARTS[split or "train"]
+        options = {"seed": self.seed, "first": self._first}
+        last = self._first + int(count)
+        ids = [f"rendered/{self.seed}/{i:08d}" for i in range(self._first, last)]
+        name = f"rendered-{split}" if split else "rendered"
+        super().__init__(name, HAND_21, size, ids, split, options)
+
+    def _read(self, index):
+        from keras_shr.rendering import render_sample
+
+        sample = render_sample(self.seed, self._first + index, size=self.size)
+        keypoints = clean_keypoints(sample.keypoints, 21, self.ids[index])
+        return Record(np.asarray(sample.image, np.uint8), keypoints, self.ids[index])
