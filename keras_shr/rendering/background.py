@@ -45,7 +45,9 @@ def noise(rng, height, width, scale=None):
 def _ramp(rng, height, width):
     angle = rng.uniform(0, 2 * np.pi)
     y, x = np.mgrid[0:height, 0:width] / max(height, width) - 0.5
-    return np.clip(0.5 + (np.cos(angle) * x + np.sin(angle) * y) * rng.uniform(0.5, 1.4), 0, 1)
+    return np.clip(
+        0.5 + (np.cos(angle) * x + np.sin(angle) * y) * rng.uniform(0.5, 1.4), 0, 1
+    )
 
 
 def plain(rng, height, width):
@@ -73,8 +75,13 @@ def clouds(rng, height, width):
 def cloth(rng, height, width):
     """Stripes, checks or tiles in a random direction."""
     y, x = np.mgrid[0:height, 0:width] / max(height, width)
-    angle, period = rng.uniform(0, np.pi), np.exp(rng.uniform(np.log(0.03), np.log(0.4)))
-    u = (np.cos(angle) * x + np.sin(angle) * y) / period + 0.02 * noise(rng, height, width)
+    angle, period = (
+        rng.uniform(0, np.pi),
+        np.exp(rng.uniform(np.log(0.03), np.log(0.4))),
+    )
+    u = (np.cos(angle) * x + np.sin(angle) * y) / period + 0.02 * noise(
+        rng, height, width
+    )
     v = (np.cos(angle) * y - np.sin(angle) * x) / period
     lines = (u % 1 < rng.uniform(0.2, 0.8)).astype(float)
     kind = rng.integers(3)
@@ -92,7 +99,9 @@ def _blob(rng, size, count=None):
     count = int(rng.integers(7, 14)) if count is None else count
     angle = np.linspace(0, 2 * np.pi, count, endpoint=False)
     radius = size * rng.uniform(0.6, 1.3, count)
-    return np.stack([radius * np.cos(angle), radius * np.sin(angle) * rng.uniform(0.4, 1)], axis=1)
+    return np.stack(
+        [radius * np.cos(angle), radius * np.sin(angle) * rng.uniform(0.4, 1)], axis=1
+    )
 
 
 def _scatter(rng, draw, height, width, count, skin_share):
@@ -103,13 +112,19 @@ def _scatter(rng, draw, height, width, count, skin_share):
         fill = _tuple(skin_colour(rng) if rng.random() < skin_share else colour(rng))
         kind = rng.integers(5)
         if kind == 0:
-            a, b = centre - size * rng.uniform(0.3, 1, 2), centre + size * rng.uniform(0.3, 1, 2)
+            a, b = (
+                centre - size * rng.uniform(0.3, 1, 2),
+                centre + size * rng.uniform(0.3, 1, 2),
+            )
             draw.rectangle([*a, *b], fill=fill)
             if rng.random() < 0.5:  # a screen, book or picture has a frame
                 m = 0.12 * (b - a)
                 draw.rectangle([*(a + m), *(b - m)], fill=_tuple(colour(rng)))
         elif kind == 1:
-            a, b = centre - size * rng.uniform(0.4, 1, 2), centre + size * rng.uniform(0.4, 1, 2)
+            a, b = (
+                centre - size * rng.uniform(0.4, 1, 2),
+                centre + size * rng.uniform(0.4, 1, 2),
+            )
             draw.ellipse([*a, *b], fill=fill)
         elif kind == 2:
             draw.polygon([tuple(p) for p in centre + _blob(rng, size)], fill=fill)
@@ -152,7 +167,8 @@ def room(rng, height, width):
     slope = rng.uniform(-0.3, 0.3) * height
     wall = colour(rng, 0.08)
     draw.polygon(
-        [(corner, 0), (corner, level), (width, level + slope), (width, 0)], fill=_tuple(wall)
+        [(corner, 0), (corner, level), (width, level + slope), (width, 0)],
+        fill=_tuple(wall),
     )
     floor = [
         (0, level - slope),
@@ -198,7 +214,8 @@ def desk(rng, height, width):
         left, top = rng.uniform(-0.2, 0.8, 2) * (width, height)
         step, fill = rng.uniform(0.03, 0.07) * width, _tuple(colour(rng, 0.05))
         draw.rectangle(
-            [left - 4, top - 4, left + 10 * step, top + 4 * step], fill=_tuple(colour(rng, 0))
+            [left - 4, top - 4, left + 10 * step, top + 4 * step],
+            fill=_tuple(colour(rng, 0)),
         )
         for i in range(4):
             for j in range(10):
@@ -221,8 +238,17 @@ def person(rng, height, width):
     )
     shirt = shirt * (1 + 0.06 * noise(rng, height, width, 0.3))[..., None]
     mask = Image.new("L", (width, height))
-    body = [(-1.1, 3.5), (-1.0, 0.7), (-0.35, 0.42), (0.35, 0.42), (1.0, 0.7), (1.1, 3.5)]
-    ImageDraw.Draw(mask).polygon([(cx + size * a, top + size * b) for a, b in body], fill=255)
+    body = [
+        (-1.1, 3.5),
+        (-1.0, 0.7),
+        (-0.35, 0.42),
+        (0.35, 0.42),
+        (1.0, 0.7),
+        (1.1, 3.5),
+    ]
+    ImageDraw.Draw(mask).polygon(
+        [(cx + size * a, top + size * b) for a, b in body], fill=255
+    )
     image.paste(_canvas(shirt), (0, 0), mask)
     draw.polygon(
         [
@@ -231,7 +257,9 @@ def person(rng, height, width):
         ],
         fill=_tuple(skin * 0.85),
     )
-    face = np.array([cx - 0.3 * size, top - 0.65 * size, cx + 0.3 * size, top + 0.15 * size])
+    face = np.array(
+        [cx - 0.3 * size, top - 0.65 * size, cx + 0.3 * size, top + 0.15 * size]
+    )
     draw.ellipse(
         [*(face + size * np.array([-0.05, -0.08, 0.05, -0.1]))],
         fill=_tuple(colour(rng, 0.2) * 0.35),

@@ -7,7 +7,8 @@ import numpy as np
 from scipy import sparse
 
 from keras_shr.rendering.kinematics import segment_transforms, skin
-from keras_shr.rendering.mesh import ARM_START, ARM_STRETCH, distance, hand_mesh
+from keras_shr.rendering.anatomy import ARM_START, ARM_STRETCH, distance
+from keras_shr.rendering.mesh import hand_mesh
 from keras_shr.rendering.people import Sleeve
 from keras_shr.rendering.skeleton import INDEX
 
@@ -42,7 +43,9 @@ def vertex_normals(vertices, triangles, incidence=None):
     if incidence is None:
         rows, columns = triangles.T.ravel(), np.tile(np.arange(len(triangles)), 3)
         shape = (len(vertices), len(triangles))
-        incidence = sparse.csr_matrix((np.ones(len(rows)), (rows, columns)), shape=shape)
+        incidence = sparse.csr_matrix(
+            (np.ones(len(rows)), (rows, columns)), shape=shape
+        )
     normals = incidence @ faces
     return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
 
@@ -78,7 +81,7 @@ def tube_triangles(rings, sides):
     a, b = i * sides + j, i * sides + (j + 1) % sides
     c, d = a + sides, b + sides
     return np.concatenate(
-        [np.stack([a, c, b], -1).reshape(-1, 3), np.stack([b, c, d], -1).reshape(-1, 3)]
+        [np.stack([a, b, c], -1).reshape(-1, 3), np.stack([b, d, c], -1).reshape(-1, 3)]
     )
 
 
@@ -92,9 +95,15 @@ def sleeve_surface(sleeve: Sleeve, transforms, widths):
     folds = sleeve.fold * np.sin(
         0.11 * along[:, None] + 1.7 * np.sin(_ANGLES + sleeve.phase) + sleeve.phase
     )
-    folds += 0.6 * sleeve.fold * np.sin(0.31 * along[:, None] + 3 * _ANGLES + 2 * sleeve.phase)
+    folds += (
+        0.6
+        * sleeve.fold
+        * np.sin(0.31 * along[:, None] + 3 * _ANGLES + 2 * sleeve.phase)
+    )
     outer = (
-        middle + (loose + folds * np.minimum(1, (along - sleeve.start)[:, None] / 15)) / widths[1]
+        middle
+        + (loose + folds * np.minimum(1, (along - sleeve.start)[:, None] / 15))
+        / widths[1]
     )
     outer[0] = middle[0] * 0.9  # the first ring turns inwards and closes the opening
     points = np.stack(
@@ -108,7 +117,12 @@ def sleeve_surface(sleeve: Sleeve, transforms, widths):
     arm = transforms[INDEX["forearm"]]
     posed = points @ arm[:, :3].T + arm[:, 3]
     texture = np.stack(
-        [np.tile(_ANGLES, len(along)), np.repeat(along, len(_ANGLES)), np.zeros(outer.size)], axis=1
+        [
+            np.tile(_ANGLES, len(along)),
+            np.repeat(along, len(_ANGLES)),
+            np.zeros(outer.size),
+        ],
+        axis=1,
     )
     return posed, tube_triangles(len(along), len(_ANGLES)), texture
 
@@ -130,7 +144,7 @@ def thing_surface(centre, rotation, half, power):
         ],
         axis=-1,
     ).reshape(-1, 3)
-    return (points * half) @ rotation.T + centre, tube_triangles(20, 36)[:, ::-1]
+    return (points * half) @ rotation.T + centre, tube_triangles(20, 36)
 
 
 def posed_surface(pose, person, view, origin, things=()):
@@ -161,10 +175,14 @@ def posed_surface(pose, person, view, origin, things=()):
         counts.append(len(faces))
         kinds.append(CLOTH)
     points = (np.concatenate(vertices) * person.size) @ view.T + origin
-    normals = [vertex_normals(points[: len(mesh.vertices)], mesh.triangles, mesh.incidence)]
+    normals = [
+        vertex_normals(points[: len(mesh.vertices)], mesh.triangles, mesh.incidence)
+    ]
     if len(vertices) > 1:
         normals.append(
-            vertex_normals(points[len(mesh.vertices) :], triangles[1] - len(mesh.vertices))
+            vertex_normals(
+                points[len(mesh.vertices) :], triangles[1] - len(mesh.vertices)
+            )
         )
     for thing in things:
         more, faces = thing_surface(*thing)

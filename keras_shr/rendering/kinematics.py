@@ -82,7 +82,9 @@ def segment_transforms(pose, lengths=None, widths=None):
             new_head = shaped[parent][:, :3] @ head + shaped[parent][:, 3]
             shaped[b] = _affine(stretch[b], head, new_head)
             rigid[b] = _after(rigid[parent], _affine(turn[b], new_head, new_head))
-            half_rigid = _after(rigid[parent], _affine(half_turn[b], new_head, new_head))
+            half_rigid = _after(
+                rigid[parent], _affine(half_turn[b], new_head, new_head)
+            )
             half_shaped = 0.5 * (shaped[parent] + shaped[b])
         result[b] = _after(rigid[b], shaped[b])
         result[COUNT + b] = _after(half_rigid, half_shaped)
@@ -92,7 +94,10 @@ def segment_transforms(pose, lengths=None, widths=None):
 def keypoints(transforms):
     """The 21 posed keypoints `(21, 3)` mm in the order of `HAND_21`."""
     carriers = transforms[KEYPOINT_BONES]
-    return np.einsum("kij,kj->ki", carriers[:, :, :3], KEYPOINTS_AT_REST) + carriers[:, :, 3]
+    return (
+        np.einsum("kij,kj->ki", carriers[:, :, :3], KEYPOINTS_AT_REST)
+        + carriers[:, :, 3]
+    )
 
 
 def skin(vertices, weights, transforms):
@@ -103,5 +108,7 @@ def skin(vertices, weights, transforms):
         weights: `(vertices, 2 * bones)`, rows summing to 1 (dense or scipy sparse).
         transforms: `(2 * bones, 3, 4)` from `segment_transforms`.
     """
-    blended = np.asarray(weights @ transforms.reshape(len(transforms), 12)).reshape(-1, 3, 4)
+    blended = np.asarray(weights @ transforms.reshape(len(transforms), 12)).reshape(
+        -1, 3, 4
+    )
     return np.einsum("vij,vj->vi", blended[:, :, :3], vertices) + blended[:, :, 3]

@@ -54,10 +54,34 @@ _CHAINS = {
         (44, 34, 25),
         (13, 11.2, 9.8, 7.6),
     ),
-    "index": ((25.5, 89, 1), (0.165, 1, 0), (0.06, 0, 1), (43, 25, 20), (10.8, 9.3, 8.0, 6.6)),
-    "middle": ((3.5, 93, 3), (0.015, 1, 0), (0, 0, 1), (47, 29, 21), (10.8, 9.5, 8.2, 6.8)),
-    "ring": ((-17, 88, 1), (-0.13, 1, 0), (-0.08, 0, 1), (43.5, 27, 21), (10.2, 8.9, 7.7, 6.4)),
-    "little": ((-35, 78, -3), (-0.30, 1, 0), (-0.18, 0, 1), (34, 20, 18.5), (9.2, 7.7, 6.7, 5.6)),
+    "index": (
+        (25.5, 89, 1),
+        (0.165, 1, 0),
+        (0.06, 0, 1),
+        (43, 25, 20),
+        (10.8, 9.3, 8.0, 6.6),
+    ),
+    "middle": (
+        (3.5, 93, 3),
+        (0.015, 1, 0),
+        (0, 0, 1),
+        (47, 29, 21),
+        (10.8, 9.5, 8.2, 6.8),
+    ),
+    "ring": (
+        (-17, 88, 1),
+        (-0.13, 1, 0),
+        (-0.08, 0, 1),
+        (43.5, 27, 21),
+        (10.2, 8.9, 7.7, 6.4),
+    ),
+    "little": (
+        (-35, 78, -3),
+        (-0.30, 1, 0),
+        (-0.18, 0, 1),
+        (34, 20, 18.5),
+        (9.2, 7.7, 6.7, 5.6),
+    ),
 }
 _SEGMENTS = {"thumb": ("metacarpal", "proximal", "distal")}
 _CARPALS = {"ring": (-8, 14, 1), "little": (-15, 12, -1)}
@@ -69,20 +93,41 @@ def _build():
         Bone("forearm", 0, np.zeros(3), np.array([0, -240.0, 0]), np.eye(3), (18, 38)),
     ]
     roots = dict.fromkeys(FINGERS, 0)
-    for finger, carpal in _CARPALS.items():  # these two metacarpals give when the hand is cupped
+    for (
+        finger,
+        carpal,
+    ) in _CARPALS.items():  # these two metacarpals give when the hand is cupped
         head, tail = np.array(carpal, float), np.array(_CHAINS[finger][0], float)
         roots[finger] = len(bones)
         bones.append(
-            Bone(f"{finger}_metacarpal", 0, head, tail, _frame(tail - head, (0, 0, 1)), (12, 11))
+            Bone(
+                f"{finger}_metacarpal",
+                0,
+                head,
+                tail,
+                _frame(tail - head, (0, 0, 1)),
+                (12, 11),
+            )
         )
     for finger in FINGERS:
         head, along, dorsal, lengths, radii = _CHAINS[finger]
-        frame, head, parent = _frame(along, dorsal), np.array(head, float), roots[finger]
+        frame, head, parent = (
+            _frame(along, dorsal),
+            np.array(head, float),
+            roots[finger],
+        )
         names = _SEGMENTS.get(finger, ("proximal", "middle", "distal"))
         for i, (segment, length) in enumerate(zip(names, lengths, strict=True)):
             tail = head + length * frame[:, 1]
             bones.append(
-                Bone(f"{finger}_{segment}", parent, head, tail, frame, (radii[i], radii[i + 1]))
+                Bone(
+                    f"{finger}_{segment}",
+                    parent,
+                    head,
+                    tail,
+                    frame,
+                    (radii[i], radii[i + 1]),
+                )
             )
             head, parent = tail, len(bones) - 1
     return tuple(bones)
@@ -97,7 +142,8 @@ FRAMES = np.stack([bone.frame for bone in BONES])
 COUNT = len(BONES)
 FINGER_BONES = {
     finger: tuple(
-        INDEX[f"{finger}_{s}"] for s in _SEGMENTS.get(finger, ("proximal", "middle", "distal"))
+        INDEX[f"{finger}_{s}"]
+        for s in _SEGMENTS.get(finger, ("proximal", "middle", "distal"))
     )
     for finger in FINGERS
 }
@@ -109,7 +155,11 @@ KEYPOINT_BONES = np.array(
 
 KEYPOINTS_AT_REST = np.stack(
     [np.zeros(3)]
-    + [p for f in FINGERS for p in (*HEADS[list(FINGER_BONES[f])], TAILS[FINGER_BONES[f][-1]])]
+    + [
+        p
+        for f in FINGERS
+        for p in (*HEADS[list(FINGER_BONES[f])], TAILS[FINGER_BONES[f][-1]])
+    ]
 )
 """`(21, 3)` mm: wrist, then for each finger the heads of its segments and its tip."""
 

@@ -6,6 +6,7 @@ millimetre per texel, and looked up by every rendered pixel. Depths are in mm, t
 
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 from scipy import ndimage
@@ -18,20 +19,16 @@ LEFT, BOTTOM, WIDTH, HEIGHT = -66.0, -80.0, 200.0, 290.0
 
 @dataclass(frozen=True)
 class Atlas:
-    """Maps `(2, rows, columns)`: the palm side first, then the back.
+    """Maps of the skin.
 
     Attributes:
-        relief: height of the skin, mm (creases are negative).
-        nail: share of nail.
-        flush: how much blood shows, 0..1 (tips, knuckles, edges of the palm).
-        vein: share of vein, on the back only.
+        layers: float32 `(2, rows, columns, 4)`, the palm side first, then the back: relief
+            (height in mm, creases are negative), share of nail, flush (how much blood shows), share
+            of vein.
         grain: `(512, 512)` tileable noise, mean 0, standard deviation 1.
     """
 
-    relief: np.ndarray
-    nail: np.ndarray
-    flush: np.ndarray
-    vein: np.ndarray
+    layers: np.ndarray
     grain: np.ndarray
 
 
@@ -60,7 +57,11 @@ def fractal_noise(rng, size, first=4, octaves=5, decay=0.6):
             break
         values = rng.standard_normal((cells, cells)).astype(np.float32)
         zoomed = ndimage.zoom(
-            np.pad(values, 2, mode="wrap"), size / cells, order=1, grid_mode=True, mode="grid-wrap"
+            np.pad(values, 2, mode="wrap"),
+            size / cells,
+            order=1,
+            grid_mode=True,
+            mode="grid-wrap",
         )
         margin = 2 * size // cells
         total += decay**octave * zoomed[margin : margin + size, margin : margin + size]
@@ -78,7 +79,10 @@ def _line(x, y, points, width):
     points = np.asarray(points, float)
     t = np.linspace(0, len(points) - 1, 10 * len(points))
     fine = np.stack(
-        [ndimage.map_coordinates(points[:, i], [t], order=2, mode="nearest") for i in (0, 1)],
+        [
+            ndimage.map_coordinates(points[:, i], [t], order=2, mode="nearest")
+            for i in (0, 1)
+        ],
         axis=1,
     )
     low, high = fine.min(0) - 4 * width, fine.max(0) + 4 * width
@@ -86,9 +90,11 @@ def _line(x, y, points, width):
     result = np.zeros_like(x)
     gap = np.full(box.sum(), np.inf)
     px, py = x[box], y[box]
-    for (ax, ay), (bx, by) in zip(fine[:-1], fine[1:], strict=True):
+    for (ax, ay), (bx, by) in pairwise(fine):
         dx, dy = bx - ax, by - ay
-        s = np.clip(((px - ax) * dx + (py - ay) * dy) / max(dx * dx + dy * dy, 1e-9), 0, 1)
+        s = np.clip(
+            ((px - ax) * dx + (py - ay) * dy) / max(dx * dx + dy * dy, 1e-9), 0, 1
+        )
         gap = np.minimum(gap, (px - ax - s * dx) ** 2 + (py - ay - s * dy) ** 2)
     result[box] = np.exp(-gap / (2 * width**2))
     return result
@@ -111,13 +117,20 @@ def _finger_marks(x, y, finger, relief, nail, flush):
                     0 if i else 17
                 )  # the crease at a finger's root lies beyond the knuckle
                 arc = v - v0 - 0.012 * u * u
-                relief[0] -= near * depth * np.exp(-(arc**2) / 0.6) * (np.abs(u) < 1.25 * r)
+                relief[0] -= (
+                    near * depth * np.exp(-(arc**2) / 0.6) * (np.abs(u) < 1.25 * r)
+                )
             if i:  # folds on the back, more and wider at the middle joint
                 for k in np.arange(-3, 4) * (1.5 if i == 1 else 1.0):
                     arc = v - k - np.sign(k) * 0.02 * u * u
                     fade = np.exp(-(k**2) / 14) * np.exp(-(u**2) / (0.9 * r * r))
                     relief[1] -= near * 0.24 * fade * np.exp(-(arc**2) / 0.22)
-            flush[1] += near * 0.8 * np.exp(-(u**2 + v**2) / (0.7 * r * r)) * (1 if i < 2 else 0.4)
+            flush[1] += (
+                near
+                * 0.8
+                * np.exp(-(u**2 + v**2) / (0.7 * r * r))
+                * (1 if i < 2 else 0.4)
+            )
     last = bones[-1]
     length = np.linalg.norm(last.tail - last.head)
     r = last.radii[1]
@@ -148,23 +161,35 @@ def skin_atlas() -> Atlas:
     for points in _VEINS:
         vein[1] = np.maximum(vein[1], _line(x, y, points, 1.9))
     relief[1] += 0.5 * vein[1]
-    for cx, cy, size, amount in ((-26, 40, 20, 0.5), (26, 34, 16, 0.5), (0, 82, 24, 0.5)):
+    for cx, cy, size, amount in (
+        (-26, 40, 20, 0.5),
+        (26, 34, 16, 0.5),
+        (0, 82, 24, 0.5),
+    ):
         flush[0] += amount * np.exp(-((x - cx) ** 2 + (y - cy) ** 2) / (2 * size**2))
     grain = fractal_noise(rng, 512)
-    maps = [np.ascontiguousarray(m, np.float32) for m in (relief, nail, flush, vein)]
-    return Atlas(*maps, grain)
+    layers = np.stack([relief, nail, flush, vein], axis=-1).astype(np.float32)
+    return Atlas(layers, grain)
 
 
-def lookup(maps, atlas_xy, back):
-    """Values of `(2, rows, columns)` maps at `(n, 2)` mm, blended between the sides by `back`.
+def lookup(layers, place, back):
+    """The four layers at texture positions, blended between the two sides.
 
     Args:
-        maps: list of maps.
-        atlas_xy: `(n, 2)` position on the resting hand, mm.
+        layers: `Atlas.layers`.
+        place: `(n, 2)` mm on the resting hand.
         back: `(n,)` share of the dorsal side.
+
+    Returns:
+        `(4, n)`.
     """
-    rows, columns = maps[0].shape[1:]
-    column = np.clip((atlas_xy[:, 0] - LEFT) / TEXEL, 0, columns - 1.001)
-    row = np.clip((atlas_xy[:, 1] - BOTTOM) / TEXEL, 0, rows - 1.001)
-    flat = np.rint(row).astype(np.int32) * columns + np.rint(column).astype(np.int32)
-    return [m[0].ravel()[flat] * (1 - back) + m[1].ravel()[flat] * back for m in maps]
+    rows, columns = layers.shape[1:3]
+    column = np.clip((place[:, 0] - LEFT) * (1 / TEXEL) + 0.5, 0, columns - 1).astype(
+        np.int32
+    )
+    row = np.clip((place[:, 1] - BOTTOM) * (1 / TEXEL) + 0.5, 0, rows - 1).astype(
+        np.int32
+    )
+    flat, at = layers.reshape(2, -1, 4), row * columns + column
+    palm = flat[0][at]
+    return (palm + back[:, None] * (flat[1][at] - palm)).T

@@ -3,8 +3,15 @@
 import numpy as np
 from scipy import sparse
 
-from keras_shr.rendering.mesh import capsule
-from keras_shr.rendering.skeleton import BONES, COUNT, FINGER_BONES, FINGERS, HEADS, INDEX
+from keras_shr.rendering.anatomy import capsule
+from keras_shr.rendering.skeleton import (
+    BONES,
+    COUNT,
+    FINGER_BONES,
+    FINGERS,
+    HEADS,
+    INDEX,
+)
 
 # Half width (mm) over which the skin passes from one segment to the next, joints in order.
 _BLEND = {
@@ -46,7 +53,9 @@ def skin_weights(vertices, triangles):
     gaps = []
     for finger in FINGERS:
         bones = [BONES[b] for b in FINGER_BONES[finger]]
-        gaps.append(np.min([capsule(vertices, b.head, b.tail, *b.radii) for b in bones], axis=0))
+        gaps.append(
+            np.min([capsule(vertices, b.head, b.tail, *b.radii) for b in bones], axis=0)
+        )
     gaps = np.stack(gaps, axis=1)
     long = np.exp(-(gaps[:, 1:] - gaps[:, 1:].min(axis=1, keepdims=True)) / 3.0)
     long /= long.sum(axis=1, keepdims=True)
@@ -58,7 +67,8 @@ def skin_weights(vertices, triangles):
     thumb = 1 / (1 + np.exp(-(palm_gap - gaps[:, 0]) / 4.5))
     weights = np.zeros((count, 2 * COUNT))
     signed = {
-        f: [(vertices - HEADS[b]) @ BONES[b].frame[:, 1] for b in FINGER_BONES[f]] for f in FINGERS
+        f: [(vertices - HEADS[b]) @ BONES[b].frame[:, 1] for b in FINGER_BONES[f]]
+        for f in FINGERS
     }
     _chain(weights, thumb, FINGER_BONES["thumb"], 0, signed["thumb"], _BLEND["thumb"])
     bases = {"ring": INDEX["ring_metacarpal"], "little": INDEX["little_metacarpal"]}
@@ -68,7 +78,14 @@ def skin_weights(vertices, triangles):
         first = FINGER_BONES[finger][0]
         depth = (vertices - HEADS[first]) @ BONES[first].frame[:, 2]
         along = [signed[finger][0] + np.clip(depth, -12, 4) * 0.35, *signed[finger][1:]]
-        _chain(weights, share, FINGER_BONES[finger], bases.get(finger, 0), along, _BLEND[finger])
+        _chain(
+            weights,
+            share,
+            FINGER_BONES[finger],
+            bases.get(finger, 0),
+            along,
+            _BLEND[finger],
+        )
     # metacarpals fade into the palm towards the carpus, the palm into the forearm at the wrist
     for bone in bases.values():
         s = (vertices - HEADS[bone]) @ BONES[bone].frame[:, 1]
