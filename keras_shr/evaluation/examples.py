@@ -1,0 +1,140 @@
+"""The worst examples as pictures: what moved a model's keypoints most."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from keras_shr.evaluation import drawing
+from keras_shr.evaluation.predictor import resize_images
+from keras_shr.evaluation.protocol import condition_seed
+from keras_shr.evaluation.store import write_atomically
+
+
+@dataclass(frozen=True)
+class Example:
+    """One perturbed picture.
+
+    Attributes:
+        image: index in the data.
+        condition: index in `protocol.conditions`.
+        moved: mean displacement of the keypoints in reported px.
+    """
+
+    image: int
+    condition: int
+    moved: float
+
+
+def worst(moved, conditions, count=6):
+    """The pictures whose keypoints moved most on average, each image and each kind once.
+
+    Args:
+        moved: `(conditions, images, keypoints)` in reported px.
+        conditions: `(kind, severity)` of each condition.
+        count: how many at most.
+    """
+    mean = moved.mean(-1)
+    order = np.argsort(-mean, axis=None, kind="stable")
+    found, images, kinds = [], set(), set()
+    for flat in order:
+        condition, image = divmod(int(flat), mean.shape[1])
+        kind = conditions[condition][0]
+        if image in images or kind in kinds:
+            continue
+        images.add(image)
+        kinds.add(kind)
+        found.append(Example(image, condition, float(mean[condition, image])))
+        if len(found) == count:
+            break
+    return found
+
+
+class Illustrator:
+    """Makes the pictures of examples again and draws what the models answered.
+
+    Args:
+        data: `KeypointData`.
+        protocol: `Protocol`.
+        perturber: `Perturber`; a seed for each picture makes it the one that was evaluated.
+        predictions: model name → arrays of `Store.read`.
+        scores: list of `Scores`.
+    """
+
+    def __init__(self, data, protocol, perturber, predictions, scores):
+        self.data, self.protocol, self.perturber = data, protocol, perturber
+        self.predictions, self.scores = predictions, {one.model: one for one in scores}
+        self._made = {}
+
+    def pictures(self, example):
+        """The clean and the perturbed crop, uint8 `(height, width, 3)` each."""
+        key = (example.image, example.condition)
+        if key not in self._made:
+            kind, level = self.protocol.conditions[example.condition]
+            images = self.data.images[example.image : example.image + 1]
+            clean = resize_images(images, self.protocol.size)
+            seed = condition_seed(self.protocol.seed, self.data.ids[example.image], kind, level)
+            self._made[key] = (clean[0], self.perturber.perturb(kind, level, clean, [seed])[0])
+        return self._made[key]
+
+    def draw(self, model, example, width=288):
+        """Clean picture beside perturbed picture with the model's keypoints on both."""
+        clean, perturbed = self.pictures(example)
+        before, after, moved = self._answers(model, example)
+        skeleton = self.data.skeleton
+        left = drawing.Canvas(clean, width)
+        left.skeleton(before, skeleton, drawing.SKY)
+        right = drawing.Canvas(perturbed, width)
+        right.skeleton(before, skeleton, drawing.SKY, width=0.5, dots=False, outline=False)
+        for start, end in zip(before, after, strict=True):
+            right.segment(start, end, drawing.WHITE, 0.4, outline=False)
+        right.skeleton(after, skeleton, drawing.ORANGE)
+        kind, level = self.protocol.conditions[example.condition]
+        furthest = skeleton.keypoints[int(moved.argmax())].replace("_", " ")
+        return drawing.strip(
+            [left.image(), right.image()],
+            [
+                f"clean: {_short(self.data.ids[example.image], 30)}",
+                f"{kind.replace('_', ' ')}, severity {level}",
+            ],
+            f"moved {moved.mean():.0f} px on average, {furthest} {moved.max():.0f} px",
+        )
+
+    def draw_all(self, example, width=240):
+        """The same pair shown to every model, in rows: perturbed picture with both answers."""
+        clean, perturbed = self.pictures(example)
+        skeleton, images, captions = self.data.skeleton, [clean, perturbed], []
+        images = [drawing.Canvas(image, width).image() for image in images]
+        kind, level = self.protocol.conditions[example.condition]
+        captions = ["clean", f"{kind.replace('_', ' ')}, severity {level}"]
+        for model in self.predictions:
+            before, after, moved = self._answers(model, example)
+            canvas = drawing.Canvas(perturbed, width)
+            canvas.skeleton(before, skeleton, drawing.SKY, width=0.6)
+            canvas.skeleton(after, skeleton, drawing.ORANGE, width=0.8)
+            images.append(canvas.image())
+            captions.append(f"{_short(model, 26)}\nmoved {moved.mean():.1f} px")
+        rows = [slice(i, i + 4) for i in range(0, len(images), 4)]
+        strips = [drawing.strip(images[r], captions[r]) for r in rows]
+        wide = max(s.shape[1] for s in strips)
+        return np.concatenate(
+            [
+                np.pad(s, ((0, 6), (0, wide - s.shape[1]), (0, 0)), constant_values=255)
+                for s in strips
+            ]
+        )
+
+    def _answers(self, model, example):
+        found = self.predictions[model]
+        before = found["argmax"][example.image]
+        after = found["perturbed_argmax"][example.condition, example.image]
+        return before, after, self.scores[model].moved[example.condition, example.image]
+
+
+def _short(text, length):
+    return text if len(text) <= length else "…" + text[1 - length :]
+
+
+def save_picture(path, image):
+    """Write a JPEG atomically."""
+    write_atomically(path, lambda to: Image.fromarray(image).save(to, quality=88))

@@ -1,0 +1,239 @@
+"""`evaluate`: from models and labelled pictures to scores, figures and a page."""
+
+import importlib.metadata
+import json
+import math
+import platform
+import shlex
+import sys
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import keras
+
+from keras_shr.errors import KerasShrError
+from keras_shr.evaluation import examples as worst_examples
+from keras_shr.evaluation import figures, page
+from keras_shr.evaluation.bootstrap import DRAWS, Bootstrap
+from keras_shr.evaluation.definitions import CAVEATS, definitions
+from keras_shr.evaluation.perturber import Perturber
+from keras_shr.evaluation.predictor import load_models
+from keras_shr.evaluation.protocol import SEVERITIES, Protocol, protocol_size
+from keras_shr.evaluation.runner import open_stores, run
+from keras_shr.evaluation.scores import FIELDS, Scores, measure
+from keras_shr.evaluation.store import folder_names, write_text
+from keras_shr.evaluation.summary import csv_text, differences, summarize
+from keras_shr.perturbations import ALL_PERTURBATIONS
+
+
+@dataclass
+class Report:
+    """What an evaluation found and where it was written.
+
+    Attributes:
+        output: the folder; the page is `output / "report.html"`.
+        summary: one dict a model, as in `summary.csv`; `compare(report.summary)` prints it.
+        rows: every figure, as in `scores.csv`.
+        differences: each model against the first.
+        scores: `Scores` of each model.
+        protocol: `Protocol`.
+        facts: what else `scores.json` says about the run.
+        figures: path → caption.
+        examples: model → paths of its worst examples.
+        shared_example: path of the picture that all models are shown on, or None.
+    """
+
+    output: Path
+    protocol: Protocol
+    data_name: str
+    scores: list[Scores]
+    summary: list[dict]
+    differences: list[dict]
+    facts: dict
+    figures: dict[Path, str] = field(default_factory=dict)
+    examples: dict[str, list[Path]] = field(default_factory=dict)
+    shared_example: Path | None = None
+
+    @property
+    def rows(self):
+        return [row for one in self.scores for row in one.rows]
+
+    @property
+    def page(self):
+        return self.output / "report.html"
+
+
+def evaluate(
+    models,
+    data,
+    output,
+    perturbations=ALL_PERTURBATIONS,
+    severities=SEVERITIES,
+    seed=0,
+    size=None,
+    workers=None,
+    batch_size=32,
+    progress=True,
+    resume=True,
+    overwrite=False,
+    subpixel="centroid",
+    notes=(),
+    examples=6,
+    draws=DRAWS,
+    command=None,
+):
+    """Measure how accurate and how stable models are under perturbed pictures.
+
+    Every picture is shown clean and under each kind and severity of the reference perturbations.
+    Each perturbed picture is made once and shown to all models. Predictions are stored as they
+    come, so the same call goes on where an interrupted one stopped, and another model can be added
+    later without predicting with the first ones again.
+
+    Writes into `output`: `report.html` (self-contained), `scores.csv`, `summary.csv`,
+    `scores.json`, `figures/`, `examples/` and `predictions/`.
+
+    Args:
+        models: dict of name → Keras model or path of a `.keras` file. A model takes uint8 images
+            `(batch, height, width, 3)` and gives heatmaps `(batch, h, w, keypoints)`.
+        data: `KeypointData`. Labels are needed for AUC only; R and RUC do without.
+        output: folder, made if need be.
+        perturbations: kinds, all fifteen by default.
+        severities: of 1 to 5.
+        seed: of the noise and of the bootstrap.
+        size: crop that is perturbed, a number or `(height, width)`; the models' own by default,
+            needed where models differ (each then gets its antialiased copy).
+        workers: perturbation processes; None takes every core, 0 none besides this one.
+        batch_size: images a network sees at a time, at most 32.
+        progress: True (standard error), False or a callable `(done, total, seconds_left, text)`.
+        resume: go on from stored predictions; False refuses a folder that has some.
+        overwrite: delete stored predictions of these models first.
+        subpixel: the second decoding, `"centroid"` or `"dark"`.
+        notes: sentence or sentences for the page, such as where the labels come from.
+        examples: pictures of worst cases for each model.
+        draws: of the bootstrap.
+        command: what the page calls the command; this process' own by default.
+
+    Returns:
+        `Report`.
+
+    Raises:
+        KerasShrError: an argument or file that has to be changed; stored predictions that belong
+            to other weights, data or settings.
+
+    Example:
+
+    >>> report = evaluate({"baseline": "baseline.keras", "stable": model}, data, "runs/report")
+    >>> compare(report.summary)
+    """
+    output = Path(output)
+    if output.is_file():
+        raise KerasShrError(f"output {output} is a file; give a folder")
+    models = load_models(models)
+    protocol = Protocol(protocol_size(models, size), perturbations, severities, seed, subpixel)
+    folder = output / "predictions"
+    stores = open_stores(models, data, protocol, folder, resume, overwrite)
+    run(models, stores, data, protocol, workers, batch_size, progress)
+    predictions = {name: store.read() for name, store in stores.items()}
+    bootstrap = Bootstrap(data.groups, seed, draws)
+    scores = [
+        measure(name, found, data, protocol, bootstrap) for name, found in predictions.items()
+    ]
+    report = Report(
+        output,
+        protocol,
+        data.name,
+        scores,
+        summarize(scores, data, protocol),
+        differences(scores),
+        _facts(data, bootstrap, notes, command),
+    )
+    _write_scores(report)
+    captions = figures.draw_all(scores, protocol, output / "figures")
+    report.figures = {output / "figures" / name: caption for name, caption in captions.items()}
+    _draw_examples(report, data, predictions, examples)
+    write_text(report.page, page.render(report))
+    return report
+
+
+def _facts(data, bootstrap, notes, command):
+    visibility = data.keypoints[..., 2]
+    labelled, seen = int((visibility > 0).sum()), int((visibility > 1).sum())
+    versions = {"python": platform.python_version(), "keras": keras.__version__}
+    backend = keras.backend.backend()
+    for name in ("keras-shr", backend, "numpy", "pillow", "imagecorruptions-imaug"):
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    if command is None:
+        command = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    return {
+        "data": data.name,
+        "images": len(data),
+        "keypoints": len(data.skeleton),
+        "labels": f"{labelled} of {visibility.size} keypoints labelled, {seen} of them seen",
+        "intervals": bootstrap.sentence,
+        "notes": [notes] if isinstance(notes, str) else list(notes),
+        "command": command,
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "backend": backend,
+        "versions": versions,
+    }
+
+
+def _write_scores(report):
+    output = report.output
+    write_text(output / "scores.csv", csv_text(report.rows, FIELDS))
+    write_text(output / "summary.csv", csv_text(report.summary, list(report.summary[0])))
+    curves = {
+        one.model: {
+            group: [one.value(f"stable_at_{p}", group)["value"] for p in range(31)]
+            for group in ("all", "seen", "unseen")
+            if one.value("stable_at_0", group)
+        }
+        for one in report.scores
+    }
+    content = {
+        "protocol": report.protocol.to_dict() | {"px_per_crop_px": report.protocol.scale},
+        "definitions": definitions(report.protocol),
+        "caveats": list(CAVEATS),
+        "run": report.facts,
+        "summary": report.summary,
+        "differences": report.differences,
+        "stable_at_p": {"P": list(range(31)), "curves": curves},
+        "scores": [{k: _plain(v) for k, v in row.items()} for row in report.rows],
+    }
+    write_text(output / "scores.json", json.dumps(content, indent=1, allow_nan=False))
+
+
+def _plain(value):
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def _draw_examples(report, data, predictions, count):
+    if count < 1:
+        return
+    folder = report.output / "examples"
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("*.jpg"):
+        old.unlink()  # of an earlier report: its models or their number may have changed
+    names = folder_names(predictions)
+    conditions = report.protocol.conditions
+    with Perturber(workers=1) as perturber:
+        draw = worst_examples.Illustrator(
+            data, report.protocol, perturber, predictions, report.scores
+        )
+        for one in report.scores:
+            paths = []
+            for i, example in enumerate(worst_examples.worst(one.moved, conditions, count)):
+                kind, level = conditions[example.condition]
+                path = folder / f"{names[one.model]}_{i + 1:02d}_{kind}_{level}.jpg"
+                worst_examples.save_picture(path, draw.draw(one.model, example))
+                paths.append(path)
+            report.examples[one.model] = paths
+        if len(report.scores) > 1:
+            moved = sum(one.moved.mean(-1, keepdims=True) for one in report.scores)
+            example = worst_examples.worst(moved / len(report.scores), conditions, 1)[0]
+            report.shared_example = folder / "all_models.jpg"
+            worst_examples.save_picture(report.shared_example, draw.draw_all(example))

@@ -1,0 +1,123 @@
+"""Shows every model the clean and the perturbed pictures and stores what it answers."""
+
+import numpy as np
+
+from keras_shr.errors import KerasShrError
+from keras_shr.evaluation.perturber import Perturber
+from keras_shr.evaluation.predictor import Predictor, resize_images
+from keras_shr.evaluation.progress import Progress
+from keras_shr.evaluation.protocol import (
+    check_aspect,
+    condition_seed,
+    data_fingerprint,
+    model_fingerprint,
+)
+from keras_shr.evaluation.store import CHUNK, Store, folder_names
+
+BLOCK = 8
+"""Images that a worker perturbs at a time: small enough to share a chunk's slow kinds out."""
+
+
+def open_stores(models, data, protocol, folder, resume=True, overwrite=False) -> dict[str, Store]:
+    """A `Store` for each model under `folder`, checked against what it already holds."""
+    check_aspect(f"{data.name}: the images are", data.images.shape[1:3], protocol.size)
+    if not len(data):
+        raise KerasShrError(f"{data.name}: there is no image to evaluate on")
+    fingerprint = data_fingerprint(data)
+    return {
+        name: Store(
+            folder / directory,
+            name,
+            {
+                "model": model_fingerprint(models[name]),
+                "data": fingerprint,
+                "images": len(data),
+                "protocol": protocol.to_dict(),
+            },
+            resume,
+            overwrite,
+        )
+        for name, directory in folder_names(models).items()
+    }
+
+
+def _tasks(chunks, data, protocol):
+    """The blocks to perturb: by chunk, then condition, then block."""
+    for start in chunks:
+        images, ids = _chunk(data, protocol, start)
+        for kind, level in protocol.conditions:
+            for first in range(0, len(images), BLOCK):
+                block = slice(first, first + BLOCK)
+                seeds = [condition_seed(protocol.seed, i, kind, level) for i in ids[block]]
+                yield kind, level, images[block], seeds
+
+
+def _chunk(data, protocol, start):
+    images = resize_images(data.images[start : start + CHUNK], protocol.size)
+    return images, data.ids[start : start + CHUNK]
+
+
+def run(models, stores, data, protocol, workers=None, batch_size=32, progress=True):
+    """Predict every chunk that a store misses.
+
+    Each perturbed picture is made once and shown to all models that still need it; a chunk is
+    written when all its conditions are done.
+
+    Args:
+        models: name → Keras model.
+        stores: name → `Store`, from `open_stores`.
+        data: `KeypointData`.
+        protocol: `Protocol`.
+        workers: perturbation processes; None takes every core, 0 works in this process.
+        batch_size: images that a network sees at a time, at most 32.
+        progress: see `Progress`.
+    """
+    if batch_size < 1:
+        raise KerasShrError(f"batch_size is {batch_size}; it must be at least 1")
+    missing = {name: set(store.missing()) for name, store in stores.items()}
+    chunks = sorted(set().union(*missing.values()))
+    if not chunks:
+        return
+    predictors = {
+        name: Predictor(name, models[name], protocol, min(batch_size, CHUNK))
+        for name in models
+        if missing[name]
+    }
+    conditions = len(protocol.conditions)
+    left = sum(min(CHUNK, len(data) - start) for start in chunks)
+    meter = Progress(len(data) * conditions, progress, done=(len(data) - left) * conditions)
+    with Perturber(workers) as perturber:
+        blocks = perturber.stream(_tasks(chunks, data, protocol))
+        for start in chunks:
+            images, _ = _chunk(data, protocol, start)
+            wanted = {n: p for n, p in predictors.items() if start in missing[n]}
+            answers = {name: p.clean(images) for name, p in wanted.items()}
+            maps = {name: answer.pop("maps") for name, answer in answers.items()}
+            if start == chunks[0]:
+                _check_keypoints(maps, data)
+            found = {name: [] for name in wanted}
+            for kind, level in protocol.conditions:
+                pieces = [next(blocks) for _ in range(0, len(images), BLOCK)]
+                pictures = np.concatenate(pieces)
+                for name, predictor in wanted.items():
+                    found[name].append(predictor.perturbed(pictures, maps[name]))
+                meter.advance(len(images), f"{kind} {level}")
+            for name in wanted:
+                stores[name].write(start, answers[name] | _joined(found[name]))
+
+
+def _joined(found):
+    """Per-condition answers as arrays whose first axis is the condition."""
+    return {
+        key if key == "theorem3" else f"perturbed_{key}": np.stack([f[key] for f in found])
+        for key in found[0]
+    }
+
+
+def _check_keypoints(maps, data):
+    for name, array in maps.items():
+        if array.shape[-1] != len(data.skeleton):
+            raise KerasShrError(
+                f"model {name!r} answers {array.shape[-1]} keypoints, but {data.name} "
+                f"({data.skeleton.name}) has {len(data.skeleton)}"
+            )

@@ -1,0 +1,129 @@
+"""Predictions on disk, a chunk of images a file, so that a killed evaluation goes on."""
+
+import json
+import os
+import re
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from keras_shr.errors import KerasShrError
+
+CHUNK = 32
+"""Images in one file; also the most that a run loses when it is killed."""
+
+
+def write_atomically(path, write):
+    """Call `write(temporary path)`, then move the file to `path` in one step."""
+    path = Path(path)
+    temporary = path.with_name(f".{path.stem}.tmp{path.suffix}")
+    write(temporary)
+    os.replace(temporary, path)
+
+
+def write_text(path, text):
+    """Write a UTF-8 file atomically."""
+    write_atomically(path, lambda to: to.write_text(text, encoding="utf-8"))
+
+
+def folder_names(names) -> dict[str, str]:
+    """A folder name for each model name: only letters, digits, dot, dash and underscore."""
+    folders = {name: re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip(".") or "model" for name in names}
+    if len({folder.lower() for folder in folders.values()}) < len(folders):
+        raise KerasShrError(f"model names must differ in letters and digits: {', '.join(folders)}")
+    return folders
+
+
+class Store:
+    """One model's predictions in `folder`: `manifest.json` and `chunk_*.npz`.
+
+    Args:
+        folder: where they lie.
+        name: the model's name, for errors.
+        manifest: what the predictions depend on: `model`, `data` (fingerprints), `ids` of the
+            images as a count, and `protocol`.
+        resume: go on from the chunks that are there.
+        overwrite: delete what is there first.
+
+    Raises:
+        KerasShrError: the folder holds predictions of other weights, data or settings, or any at
+            all without `resume`.
+    """
+
+    def __init__(self, folder, name, manifest, resume=True, overwrite=False):
+        self.folder, self.name, self.count = Path(folder), name, manifest["images"]
+        path = self.folder / "manifest.json"
+        if path.exists() and not overwrite:
+            self._check(path, manifest, resume)
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for chunk in self.folder.glob("chunk_*.npz"):
+            chunk.unlink()  # nothing says what these were predicted from
+        write_text(path, json.dumps(manifest, indent=1))
+
+    def _check(self, path, manifest, resume):
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:
+            found = {}
+        words = {"model": "another network or other weights", "data": "other images"}
+        different = [
+            words.get(key, f"another {key}") for key in manifest if found.get(key) != manifest[key]
+        ]
+        if "protocol" in found and found["protocol"] != manifest["protocol"]:
+            old, new = found["protocol"], manifest["protocol"]
+            changed = [f"{k} {old.get(k)} instead of {new[k]}" for k in new if old.get(k) != new[k]]
+            different[different.index("another protocol")] = "; ".join(changed)
+        if different or not resume:
+            reason = " and ".join(different) if different else "an earlier run"
+            raise KerasShrError(
+                f"{self.folder} holds predictions of {reason}: choose another output folder or "
+                "allow overwriting"
+            )
+
+    def path(self, start):
+        """File of the chunk whose first image is `start`."""
+        return self.folder / f"chunk_{start:06d}.npz"
+
+    def missing(self) -> list[int]:
+        """First images of the chunks that are still to be predicted."""
+        return [s for s in range(0, self.count, CHUNK) if not self.path(s).exists()]
+
+    def write(self, start, arrays):
+        """Store one chunk."""
+        write_atomically(self.path(start), lambda to: np.savez_compressed(to, **arrays))
+
+    def read(self) -> dict[str, np.ndarray]:
+        """Everything, joined over images.
+
+        Returns:
+            `argmax`, `subpixel` `(images, keypoints, 2)`, `score`, `peak_spread`, `peak_gap`
+            `(images, keypoints)`, and for the perturbed pictures, one condition each:
+            `perturbed_argmax`, `perturbed_subpixel` `(conditions, images, keypoints, 2)`,
+            `perturbed_score`, `theorem3` `(conditions, images, keypoints)`.
+        """
+        parts = []
+        for start in range(0, self.count, CHUNK):
+            try:
+                with self.path(start).open("rb") as file, np.load(file) as chunk:
+                    parts.append({key: chunk[key] for key in chunk.files})
+            except (
+                OSError,
+                ValueError,
+                KeyError,
+                EOFError,
+                zipfile.BadZipFile,
+                zlib.error,
+            ) as error:
+                raise KerasShrError(
+                    f"{self.path(start)} cannot be read ({error}): delete it and repeat the command"
+                ) from error
+        return {
+            key: np.concatenate(
+                [part[key] for part in parts],
+                axis=1 if key.startswith("perturbed_") or key == "theorem3" else 0,
+            )
+            for key in parts[0]
+        }

@@ -1,0 +1,226 @@
+"""The whole evaluation on pictures whose R, RUC and AUC are worked out by hand."""
+
+import csv
+import json
+import re
+
+import evaluation_fakes as fakes
+import numpy as np
+import pytest
+
+from keras_shr.data.records import KeypointData
+from keras_shr.errors import KerasShrError
+from keras_shr.evaluation import compare, evaluate, perturber, protocol
+from keras_shr.evaluation.summary import TABLE
+from keras_shr.skeletons import Skeleton
+
+KINDS, SEVERITIES = ("brightness", "spatter", "saturate"), (1, 2)
+
+
+@pytest.fixture
+def shifted(monkeypatch):
+    monkeypatch.setattr(perturber, "REFERENCE", fakes.SHIFTS)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """One full evaluation of the honest and the stubborn network."""
+    output = tmp_path_factory.mktemp("report")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(perturber, "REFERENCE", fakes.SHIFTS)
+        models = {"honest": fakes.honest_network(), "stubborn <b>": fakes.stubborn_network()}
+        return evaluate(
+            models,
+            fakes.make_data(6),
+            output,
+            KINDS,
+            SEVERITIES,
+            workers=1,
+            progress=False,
+            notes="Labels were drawn by hand.",
+            examples=2,
+            draws=50,
+        )
+
+
+def test_r_and_ruc_by_hand(finished):
+    honest = finished.scores[0]
+    # 64 px crop: 1 px is 4 px of the 256-px crop. brightness s: 4s; spatter s: 8s; saturate: 0.
+    squares = {
+        ("brightness", 1): 16,
+        ("brightness", 2): 64,
+        ("spatter", 1): 64,
+        ("spatter", 2): 256,
+    }
+    for (kind, severity), square in squares.items():
+        group = "seen" if kind == "brightness" else "unseen"
+        row = honest.value("R", group, kind=kind, severity=severity)
+        assert row["value"] == pytest.approx(square)
+        assert row["n"] == 6 * 3
+        # A displacement d is within P for P = d .. 30: 31 - d of the 31 limits.
+        area = honest.value("RUC", group, kind=kind, severity=severity)["value"]
+        assert area == pytest.approx((31 - square**0.5) / 31)
+        # The clean answer is the label, so the error is the displacement.
+        error = honest.value("auc", group, kind=kind, severity=severity)["value"]
+        assert error == pytest.approx(area)
+    assert honest.value("R", "seen")["value"] == pytest.approx((16 + 64) / 2)
+    assert honest.value("R", "unseen")["value"] == pytest.approx((64 + 256 + 0 + 0) / 4)
+    assert honest.value("R", "all")["value"] == pytest.approx((16 + 64 + 64 + 256) / 6)
+    assert honest.value("RUC", "all")["value"] == pytest.approx((27 + 23 + 23 + 15 + 62) / 31 / 6)
+    assert honest.value("stable_at_8", "all")["value"] == pytest.approx(5 / 6)
+    assert honest.value("stable_at_7", "all")["value"] == pytest.approx(3 / 6)
+    assert honest.value("unmoved", "all")["value"] == pytest.approx(2 / 6)
+    assert honest.value("theorem3", "all")["value"] == pytest.approx(2 / 6)
+    assert honest.value("auc")["value"] == honest.value("auc", visibility="seen")["value"] == 1
+    assert honest.value("epe")["value"] == 0
+    assert honest.value("D_(1)(2)")["value"] == 1
+
+
+def test_a_constant_answer_is_named_and_never_best(finished):
+    stubborn = finished.summary[1]
+    assert stubborn["R"] == 0
+    assert stubborn["RUC"] == 1
+    assert "same keypoints" in stubborn["warning"]
+    table = compare(finished.summary, file=False)
+    assert "stubborn <b> (!)" in table
+    assert "*" not in table.splitlines()[3]
+    assert len(table.splitlines()[0].split("  ")) >= len(TABLE)
+
+
+def test_files_hold_the_same_figures(finished):
+    output = finished.output
+    with (output / "scores.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == len(finished.rows)
+    (r,) = [
+        row
+        for row in rows
+        if (row["model"], row["metric"], row["group"]) == ("honest", "R", "seen")
+        and (row["kind"], row["severity"], row["decoding"]) == ("", "", "argmax")
+        and row["visibility"] == "any"
+    ]
+    assert float(r["value"]) == 40
+    with (output / "summary.csv").open() as file:
+        summary = list(csv.DictReader(file))
+    assert [row["model"] for row in summary] == ["honest", "stubborn <b>"]
+    assert compare(summary, file=False) == compare(finished.summary, file=False)
+    content = json.loads((output / "scores.json").read_text())
+    assert content["protocol"]["severities"] == [1, 2]
+    assert content["protocol"]["px_per_crop_px"] == 4
+    assert content["run"]["notes"] == ["Labels were drawn by hand."]
+    assert {"keras", "numpy"} <= set(content["run"]["versions"])
+    assert len(content["scores"]) == len(rows)
+    assert not list(output.rglob("*.tmp*"))
+
+
+def test_page_needs_nothing_else(finished):
+    text = finished.page.read_text(encoding="utf-8")
+    outside = re.sub(r'"data:image/(png|jpeg);base64,[^"]+"', '"data:"', text)
+    assert outside.count('"data:"') == 5 + 1 + 4  # figures, all models on one, two worst of each
+    assert not re.search(r"https?:|//|url\(|@import|<script|<link", outside)
+    targets = set(re.findall(r'(?:src|href)=["\']([^"\']+)', outside))
+    assert all(target == "data:" or f"id={target[1:]}>" in text for target in targets)
+    assert "Labels were drawn by hand." in text
+    assert "stubborn &lt;b&gt;" in text
+    assert "stubborn <b>" not in text
+    for word in ("Theorem 3", "RUC", "D_64", "D_(1)(2)", "hand3d"):
+        assert word in text
+
+
+def test_every_picture_shows_something(finished):
+    from PIL import Image
+
+    pictures = [*finished.figures, finished.shared_example]
+    pictures += [path for paths in finished.examples.values() for path in paths]
+    assert len(finished.figures) == 5
+    assert [len(paths) for paths in finished.examples.values()] == [2, 2]
+    for path in pictures:
+        image = np.asarray(Image.open(path).convert("RGB"))
+        assert min(image.shape[:2]) > 150, path
+        assert image.std() > 5, path
+        assert len(np.unique(image @ (1, 256, 65536))) > 20, path
+
+
+def test_worst_examples_show_what_moved_most(finished):
+    # spatter 2 moves 16 px, brightness 2 moves 8: one picture of each kind, worst first.
+    names = [path.name for path in finished.examples["honest"]]
+    assert names[0].endswith("spatter_2.jpg")
+    assert names[1].endswith("brightness_2.jpg")
+
+
+def test_models_of_different_sizes_need_a_size(shifted, tmp_path):
+    models = {"a": fakes.honest_network(), "b": fakes.honest_network(size=32)}
+    data = fakes.make_data(2)
+    with pytest.raises(KerasShrError, match=r"a 64x64, b 32x32.*give size="):
+        evaluate(models, data, tmp_path, progress=False)
+    found = evaluate(
+        models, data, tmp_path, ("saturate",), (1,), size=64, workers=0, progress=False, examples=0
+    )
+    assert found.summary[0]["auc_clean"] == 1
+    # Half the size: an answer is at most half a coarse pixel (4 px) off in x and in y.
+    assert 0 < found.summary[1]["epe_clean"] <= 4 * 2**0.5
+
+
+def test_a_saved_model_is_found_by_its_path(shifted, tmp_path):
+    path = tmp_path / "honest.keras"
+    fakes.honest_network().save(path)
+    data = fakes.make_data(2)
+    arguments = {"workers": 0, "progress": False, "examples": 0, "draws": 10}
+    found = evaluate({"m": path}, data, tmp_path / "out", KINDS, (1,), **arguments)
+    assert found.summary[0]["auc_clean"] == 1
+    with pytest.raises(KerasShrError, match=r"there is no file .*other\.keras"):
+        evaluate({"m": tmp_path / "other.keras"}, data, tmp_path / "out", **arguments)
+    (tmp_path / "bad.keras").write_text("no zip")
+    with pytest.raises(KerasShrError, match=r"bad\.keras cannot be loaded"):
+        evaluate({"m": tmp_path / "bad.keras"}, data, tmp_path / "out", **arguments)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"perturbations": ("fog",)}, r"fog.*known ones are"),
+        ({"perturbations": ()}, "no name"),
+        ({"perturbations": ("snow", "snow")}, "twice"),
+        ({"severities": (0, 1)}, "each must be one of 1 to 5"),
+        ({"subpixel": "argmax"}, "subpixel is 'argmax'"),
+        ({"size": (64, 32)}, "not the shape of the protocol"),
+        ({"workers": -1}, "workers is -1"),
+        ({"batch_size": 0}, "batch_size is 0"),
+    ],
+)
+def test_wrong_arguments_are_named(shifted, tmp_path, changes, message):
+    with pytest.raises(KerasShrError, match=message):
+        evaluate(
+            {"m": fakes.honest_network()}, fakes.make_data(1), tmp_path, progress=False, **changes
+        )
+
+
+def test_wrong_data_are_named(shifted, tmp_path):
+    models = {"m": fakes.honest_network()}
+    with pytest.raises(KerasShrError, match="'a' occurs twice"):
+        evaluate(models, fakes.make_data(2, ids=("a", "a")), tmp_path, progress=False)
+    with pytest.raises(KerasShrError, match="no model"):
+        evaluate({}, fakes.make_data(2), tmp_path)
+    file = tmp_path / "file"
+    file.write_text("")
+    with pytest.raises(KerasShrError, match="is a file"):
+        evaluate(models, fakes.make_data(2), file)
+    data = fakes.make_data(2)
+    with pytest.raises(KerasShrError, match="there is no image"):
+        evaluate(models, data.take(np.arange(0)), tmp_path)
+    wide = KeypointData(data.images, np.zeros((2, 4, 3), np.float32), Skeleton.generic(4))
+    with pytest.raises(KerasShrError, match=r"answers 3 keypoints, but data .* has 4"):
+        evaluate(models, wide, tmp_path / "x", workers=0, progress=False)
+
+
+def test_seeds_of_pictures_differ_and_stay():
+    seeds = {
+        protocol.condition_seed(seed, name, kind, level)
+        for seed in (0, 1)
+        for name in ("a", "b")
+        for kind in ("snow", "frost")
+        for level in (1, 2)
+    }
+    assert len(seeds) == 16
+    assert all(0 <= seed < 2**32 for seed in seeds)
+    assert protocol.condition_seed(0, "a", "snow", 1) == 3708200059

@@ -1,0 +1,196 @@
+"""Streaming, resuming and the worker processes."""
+
+import evaluation_fakes as fakes
+import numpy as np
+import pytest
+
+from keras_shr.errors import KerasShrError
+from keras_shr.evaluation import perturber, runner
+from keras_shr.evaluation.protocol import Protocol, model_fingerprint
+from keras_shr.evaluation.store import Store, folder_names
+
+PROTOCOL = Protocol((64, 64), ("brightness", "spatter"), (1, 2))
+
+
+@pytest.fixture(autouse=True)
+def random_shifts(monkeypatch):
+    monkeypatch.setattr(perturber, "REFERENCE", fakes.RANDOM_SHIFTS)
+
+
+def predict(folder, data, models=None, protocol=PROTOCOL, resume=True, overwrite=False, **changes):
+    models = models or {"honest": fakes.honest_network()}
+    stores = runner.open_stores(models, data, protocol, folder, resume, overwrite)
+    runner.run(models, stores, data, protocol, **{"workers": 0, "progress": False} | changes)
+    return {name: store.read() for name, store in stores.items()}
+
+
+def assert_same(first, second):
+    assert first.keys() == second.keys()
+    for key, value in first.items():
+        np.testing.assert_array_equal(value, second[key], err_msg=key)
+
+
+def test_workers_batches_and_order_do_not_matter(tmp_path):
+    data = fakes.make_data(40)
+    expected = predict(tmp_path / "here", data)["honest"]
+    assert expected["perturbed_argmax"].shape == (4, 40, 3, 2)
+    moved = expected["perturbed_argmax"] - expected["argmax"]
+    assert len(np.unique(moved[..., 0])) > 5  # the seeds do differ between pictures
+    assert_same(expected, predict(tmp_path / "two", data, workers=2)["honest"])
+    assert_same(expected, predict(tmp_path / "small", data, workers=1, batch_size=7)["honest"])
+    backwards = predict(tmp_path / "back", data.take(np.arange(40)[::-1]))["honest"]
+    np.testing.assert_array_equal(
+        backwards["perturbed_argmax"][:, ::-1], expected["perturbed_argmax"]
+    )
+
+
+def test_an_interrupted_run_goes_on(tmp_path, monkeypatch):
+    data = fakes.make_data(70)
+    expected = predict(tmp_path / "whole", data)["honest"]
+
+    def stop(done, total, seconds, text):
+        assert total == 70 * 4
+        if done > 32 * 4 + 10:
+            raise KeyboardInterrupt
+
+    folder = tmp_path / "cut"
+    monkeypatch.setattr(runner, "Progress", Impatient)
+    with pytest.raises(KeyboardInterrupt):
+        predict(folder, data, progress=stop, workers=1)
+    chunks = sorted((folder / "honest").glob("chunk_*.npz"))
+    assert [path.name for path in chunks] == ["chunk_000000.npz"]
+    written = chunks[0].stat().st_mtime_ns
+    assert_same(expected, predict(folder, data)["honest"])
+    assert chunks[0].stat().st_mtime_ns == written
+
+
+class Impatient:
+    """Progress that reports every step."""
+
+    def __init__(self, total, show, done=0):
+        self.total, self.show, self.done = total, show, done
+
+    def advance(self, steps, text=""):
+        self.done += steps
+        if self.show:
+            self.show(self.done, self.total, 0, text)
+
+
+def test_a_model_can_be_added_later(tmp_path):
+    data = fakes.make_data(3)
+    models = {"honest": fakes.honest_network()}
+    first = predict(tmp_path, data, models)["honest"]
+    path = tmp_path / "honest" / "chunk_000000.npz"
+    written = path.stat().st_mtime_ns
+    both = predict(tmp_path, data, models | {"stubborn": fakes.stubborn_network()})
+    assert path.stat().st_mtime_ns == written
+    assert_same(first, both["honest"])
+    assert (both["stubborn"]["argmax"] == 63).all()
+
+
+def test_other_predictions_are_not_mixed_in(tmp_path):
+    data = fakes.make_data(3)
+    predict(tmp_path, data)
+    for changes, message in (
+        ({"models": {"honest": fakes.honest_network(0.5)}}, "another network or other weights"),
+        ({"data": fakes.make_data(3, seed=1)}, "other images"),
+        ({"data": fakes.make_data(4)}, "other images"),
+        ({"protocol": Protocol((64, 64), ("brightness",), (1, 2))}, r"perturbations \["),
+        (
+            {"protocol": Protocol((64, 64), PROTOCOL.perturbations, (1, 2), seed=5)},
+            "seed 0 instead",
+        ),
+        ({"resume": False}, "an earlier run"),
+    ):
+        with pytest.raises(KerasShrError, match=message):
+            predict(**{"folder": tmp_path, "data": data} | changes)
+    new = predict(tmp_path, fakes.make_data(2, seed=1), overwrite=True)["honest"]
+    assert len(new["argmax"]) == 2
+
+
+def test_labels_may_be_mended_without_predicting_again(tmp_path):
+    data = fakes.make_data(3)
+    predict(tmp_path, data)
+    data.keypoints[:] += 1
+    predict(tmp_path, data)
+
+
+def test_a_broken_chunk_is_named(tmp_path):
+    data = fakes.make_data(3)
+    predict(tmp_path, data)
+    path = tmp_path / "honest" / "chunk_000000.npz"
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(KerasShrError, match=r"chunk_000000\.npz cannot be read.*delete it"):
+        predict(tmp_path, data)
+
+
+def test_fingerprint_follows_weights_and_architecture():
+    import keras
+
+    def network(scale=1.0, activation=None):
+        inputs = keras.Input((32, 32, 3))
+        layer = keras.layers.Conv2D(2, 1, kernel_initializer="ones", activation=activation)
+        model = keras.Model(inputs, layer(inputs))
+        layer.set_weights([w * scale for w in layer.get_weights()])
+        return model
+
+    same = model_fingerprint(network())
+    assert model_fingerprint(network()) == same  # layers are numbered anew
+    assert model_fingerprint(network(1.5)) != same
+    assert model_fingerprint(network(activation="relu")) != same
+
+
+def test_workers_never_load_keras_and_may_print():
+    source = fakes.SHIFTS.replace(":shift", ":says_whether_keras_is_loaded")
+    image = np.full((1, 32, 32, 3), 100, np.uint8)
+    with perturber.Perturber(1, source) as pool:
+        answer = pool.perturb("contrast", 1, image, [0])
+    assert answer.max() == 0, "the worker imported keras, tensorflow or jax"
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_the_reference_gives_the_same_picture_in_a_worker(workers):
+    from keras_shr.perturbations import reference
+
+    image = np.random.default_rng(0).integers(0, 256, (1, 32, 32, 3)).astype(np.uint8)
+    source = "keras_shr.perturbations.reference:perturb"
+    with perturber.Perturber(workers, source) as pool:
+        for kind in ("gaussian_noise", "jpeg_compression"):
+            expected = reference.perturb(image[0], kind, 3, 17)
+            np.testing.assert_array_equal(pool.perturb(kind, 3, image, [17])[0], expected)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_failing_perturbation_is_named(workers):
+    source = fakes.SHIFTS.replace(":shift", ":failing")
+    with (
+        perturber.Perturber(workers, source) as pool,
+        pytest.raises(KerasShrError, match=r"'snow' of severity 2 failed: RuntimeError: no snow"),
+    ):
+        pool.perturb("snow", 2, np.zeros((1, 32, 32, 3), np.uint8), [0])
+
+
+def test_a_dead_worker_is_reported():
+    source = fakes.SHIFTS.replace(":shift", ":dies")
+    with (
+        perturber.Perturber(1, source) as pool,
+        pytest.raises(KerasShrError, match=r"ended by itself \(exit code 3\)"),
+    ):
+        pool.perturb("snow", 2, np.zeros((1, 32, 32, 3), np.uint8), [0])
+    with (
+        perturber.Perturber(1, "no_such_module:perturb") as pool,
+        pytest.raises(KerasShrError, match="cannot import no_such_module"),
+    ):
+        pool.perturb("snow", 2, np.zeros((1, 32, 32, 3), np.uint8), [0])
+
+
+def test_folder_names():
+    assert folder_names(["a/b", "ours (3)"]) == {"a/b": "a_b", "ours (3)": "ours_3_"}
+    with pytest.raises(KerasShrError, match="must differ"):
+        folder_names(["a/b", "a b"])
+
+
+def test_leftovers_without_a_manifest_are_not_used(tmp_path):
+    (tmp_path / "chunk_000000.npz").write_bytes(b"")
+    store = Store(tmp_path, "m", {"model": "1", "images": 3, "protocol": {}})
+    assert store.missing() == [0]
