@@ -44,18 +44,12 @@ def _finger(points, finger):
         fields.append(np.linalg.norm(points - knuckle, axis=-1) - bone.radii[0] * 1.0)
     last = bones[-1]
     tip_radius = last.radii[1]
-    pad = (
-        last.tail
-        - last.frame[:, 1] * tip_radius * 1.1
-        - last.frame[:, 2] * tip_radius * 0.30
-    )
+    pad = last.tail - last.frame[:, 1] * tip_radius * 1.1 - last.frame[:, 2] * tip_radius * 0.30
     fields.append(np.linalg.norm(points - pad, axis=-1) - tip_radius * 1.12)
     for bone in bones[:-1]:  # the cushions between the creases of the palmar side
         middle = 0.5 * (bone.head + bone.tail) - bone.frame[:, 2] * bone.radii[1] * 0.28
         ends = bone.frame[:, 1] * 0.18 * np.linalg.norm(bone.tail - bone.head)
-        fields.append(
-            capsule(points, middle - ends, middle + ends, *(bone.radii[1] * 0.9,) * 2)
-        )
+        fields.append(capsule(points, middle - ends, middle + ends, *(bone.radii[1] * 0.9,) * 2))
     return _join(fields, 3.5)
 
 
@@ -73,16 +67,10 @@ def _palm(points):
     ]
     fields += [
         capsule(points, (15, 16, -9), (41, 50, -13), 13.5, 10.5),  # ball of the thumb
-        capsule(
-            points, (12, 34, -8), (30, 58, -8), 9.0, 8.0
-        ),  # web between thumb and index
+        capsule(points, (12, 34, -8), (30, 58, -8), 9.0, 8.0),  # web between thumb and index
         capsule(points, (34, 44, -7), (29, 74, -2), 6.5, 7.0),
-        capsule(
-            points, (-17, 14, -8), (-33, 58, -8), 13.0, 9.5
-        ),  # ball of the little finger
-        capsule(
-            points, (20, 84, -7), (-28, 74, -9), 8.0, 7.0
-        ),  # pads under the knuckles
+        capsule(points, (-17, 14, -8), (-33, 58, -8), 13.0, 9.5),  # ball of the little finger
+        capsule(points, (20, 84, -7), (-28, 74, -9), 8.0, 7.0),  # pads under the knuckles
     ]
     webs = pairwise(FINGERS[1:])
     fields += [  # flesh between neighbouring fingers, a third of the first segment far
@@ -108,9 +96,7 @@ def _arm(points):
         ]
     d = (0.0, ARM_START - 900 / ARM_STRETCH, 0)
     fields.append(capsule(points, (0, ARM_START - 250 / ARM_STRETCH, 0), d, 42, 42))
-    fields.append(
-        np.linalg.norm(points - (-18, -2, 9), axis=-1) - 9.5
-    )  # head of the ulna
+    fields.append(np.linalg.norm(points - (-18, -2, 9), axis=-1) - 9.5)  # head of the ulna
     return _join(fields, 9.0)
 
 
@@ -127,9 +113,6 @@ def gradient(points):
     """Central differences of `distance`, `(..., 3)`."""
     h = 0.15
     return np.stack(
-        [
-            (distance(points + h * e) - distance(points - h * e)) / (2 * h)
-            for e in np.eye(3)
-        ],
+        [(distance(points + h * e) - distance(points - h * e)) / (2 * h) for e in np.eye(3)],
         axis=-1,
     )

@@ -45,9 +45,7 @@ def noise(rng, height, width, scale=None):
 def _ramp(rng, height, width):
     angle = rng.uniform(0, 2 * np.pi)
     y, x = np.mgrid[0:height, 0:width] / max(height, width) - 0.5
-    return np.clip(
-        0.5 + (np.cos(angle) * x + np.sin(angle) * y) * rng.uniform(0.5, 1.4), 0, 1
-    )
+    return np.clip(0.5 + (np.cos(angle) * x + np.sin(angle) * y) * rng.uniform(0.5, 1.4), 0, 1)
 
 
 def plain(rng, height, width):
@@ -79,9 +77,7 @@ def cloth(rng, height, width):
         rng.uniform(0, np.pi),
         np.exp(rng.uniform(np.log(0.03), np.log(0.4))),
     )
-    u = (np.cos(angle) * x + np.sin(angle) * y) / period + 0.02 * noise(
-        rng, height, width
-    )
+    u = (np.cos(angle) * x + np.sin(angle) * y) / period + 0.02 * noise(rng, height, width)
     v = (np.cos(angle) * y - np.sin(angle) * x) / period
     lines = (u % 1 < rng.uniform(0.2, 0.8)).astype(float)
     kind = rng.integers(3)
@@ -99,9 +95,7 @@ def _blob(rng, size, count=None):
     count = int(rng.integers(7, 14)) if count is None else count
     angle = np.linspace(0, 2 * np.pi, count, endpoint=False)
     radius = size * rng.uniform(0.6, 1.3, count)
-    return np.stack(
-        [radius * np.cos(angle), radius * np.sin(angle) * rng.uniform(0.4, 1)], axis=1
-    )
+    return np.stack([radius * np.cos(angle), radius * np.sin(angle) * rng.uniform(0.4, 1)], axis=1)
 
 
 def _scatter(rng, draw, height, width, count, skin_share):
@@ -246,9 +240,7 @@ def person(rng, height, width):
         (1.0, 0.7),
         (1.1, 3.5),
     ]
-    ImageDraw.Draw(mask).polygon(
-        [(cx + size * a, top + size * b) for a, b in body], fill=255
-    )
+    ImageDraw.Draw(mask).polygon([(cx + size * a, top + size * b) for a, b in body], fill=255)
     image.paste(_canvas(shirt), (0, 0), mask)
     draw.polygon(
         [
@@ -257,9 +249,7 @@ def person(rng, height, width):
         ],
         fill=_tuple(skin * 0.85),
     )
-    face = np.array(
-        [cx - 0.3 * size, top - 0.65 * size, cx + 0.3 * size, top + 0.15 * size]
-    )
+    face = np.array([cx - 0.3 * size, top - 0.65 * size, cx + 0.3 * size, top + 0.15 * size])
     draw.ellipse(
         [*(face + size * np.array([-0.05, -0.08, 0.05, -0.1]))],
         fill=_tuple(colour(rng, 0.2) * 0.35),

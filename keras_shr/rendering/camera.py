@@ -60,17 +60,9 @@ def look_at(points, rng, size, truncated=0.06):
     low, high = rays.min(axis=0), rays.max(axis=0)
     extent = np.maximum((high - low).max(), 60 / distance)
     cut = rng.random() < truncated
-    factor = (
-        rng.uniform(0.85, 1.15)
-        if cut
-        else np.exp(rng.uniform(np.log(1.22), np.log(2.3)))
-    )
-    room = (
-        0.5 * (factor * extent - (high - low)) if not cut else np.full(2, 0.2 * extent)
-    )
-    shift = np.clip(rng.normal(0, 0.35, 2), -0.85, 0.85) * (
-        room - 0.04 * factor * extent
-    )
+    factor = rng.uniform(0.85, 1.15) if cut else np.exp(rng.uniform(np.log(1.22), np.log(2.3)))
+    room = 0.5 * (factor * extent - (high - low)) if not cut else np.full(2, 0.2 * extent)
+    shift = np.clip(rng.normal(0, 0.35, 2), -0.85, 0.85) * (room - 0.04 * factor * extent)
     middle = 0.5 * (low + high) + shift
     focal = size / (factor * extent)
     offset = (size - 1) / 2 - focal * middle
@@ -94,13 +86,7 @@ def visibility(points, camera, depth, scale=1.0):
     height, width = depth.shape
     image = project(points, camera)
     column, row = np.rint(image).astype(int).T
-    inside = (
-        (column >= 0)
-        & (row >= 0)
-        & (column < width)
-        & (row < height)
-        & (points[:, 2] > 0)
-    )
+    inside = (column >= 0) & (row >= 0) & (column < width) & (row < height) & (points[:, 2] > 0)
     surface = np.zeros(len(points))
     surface[inside] = depth[row[inside], column[inside]]
     gap = np.where(surface > 0, points[:, 2] - surface, 0)

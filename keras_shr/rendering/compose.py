@@ -42,43 +42,63 @@ class Window:
         return result.reshape(*self.shape, *values.shape[1:])
 
 
-def materials(scene, kind, atlas):
-    """Albedo `(n, 3)`, gloss, relief (mm) `(n,)` and softness `(n, 3)` of the covered pixels."""
-    person, count = scene.person, len(kind)
+def materials(scene, hands, owner, kind, atlas):
+    """Albedo `(n, 3)`, gloss, relief (mm) `(n,)` and softness `(n, 3)` of the covered pixels.
+
+    Args:
+        scene: the `Scene`.
+        hands: the `Hand`s.
+        owner: `(n,)` which hand (or, past the last, thing) a pixel shows.
+        kind: `(n,)` SKIN, CLOTH or THING + number.
+        atlas: `(n, 3)` texture position.
+    """
+    count = len(kind)
     albedo, soft = np.zeros((count, 3), np.float32), np.zeros((count, 3), np.float32)
     gloss, relief = np.zeros(count, np.float32), np.zeros(count, np.float32)
-    on = np.flatnonzero(kind == SKIN)
-    albedo[on], nail, relief[on] = skin_albedo(person.skin, atlas[on])
-    gloss[on] = person.skin.gloss * (1 + 2.5 * nail)
-    soft[on] = _SOFT_SKIN
-    if person.band is not None:
-        start, end, colour = person.band
-        on = np.flatnonzero(
-            (kind == SKIN) & (atlas[:, 1] < -start) & (atlas[:, 1] > -end)
-        )
-        albedo[on], gloss[on], relief[on], soft[on] = colour, 0.4, 1.5, 0
-    on = np.flatnonzero(kind == CLOTH)
-    if len(on):
-        sleeve = person.sleeve
-        striped = (atlas[on, 1:2] / sleeve.period) % 1 < 0.5
-        weave = 1 + 0.12 * np.sin(atlas[on, 1:2] * 2.1) * np.sin(atlas[on, :1] * 60)
-        albedo[on] = np.where(striped, sleeve.stripe, sleeve.colour) * weave
-        gloss[on] = 0.02
+    for number, hand in enumerate(hands):
+        person, mine = hand.person, owner == number
+        on = np.flatnonzero(mine & (kind == SKIN))
+        albedo[on], nail, relief[on] = skin_albedo(person.skin, atlas[on])
+        gloss[on] = person.skin.gloss * (1 + 2.5 * nail)
+        soft[on] = _SOFT_SKIN
+        if person.band is not None:
+            start, end, colour = person.band
+            on = on[(atlas[on, 1] < -start) & (atlas[on, 1] > -end)]
+            albedo[on], gloss[on], relief[on], soft[on] = colour, 0.4, 1.5, 0
+        on = np.flatnonzero(mine & (kind == CLOTH))
+        if len(on):
+            albedo[on], gloss[on] = _cloth(person.sleeve, atlas[on]), 0.02
     for number, colour in enumerate(scene.thing_colours):
         on = np.flatnonzero(kind == THING + number)
         albedo[on], gloss[on] = colour, 0.35
     return albedo, gloss, relief, soft
 
 
-def paint(scene, surface, seen, vertices, triangles, normals, camera, shape):
+def _cloth(sleeve, atlas):
+    """Albedo of a sleeve at (angle, mm along the arm)."""
+    striped = (atlas[:, 1:2] / sleeve.period) % 1 < 0.5
+    weave = 1 + 0.12 * np.sin(atlas[:, 1:2] * 2.1) * np.sin(atlas[:, :1] * 60)
+    return np.where(striped, sleeve.stripe, sleeve.colour) * weave
+
+
+def paint(scene, hands, surface, owner, seen, camera, shape):
     """The lit surface.
+
+    Args:
+        scene: the `Scene`.
+        hands: the `Hand`s in it.
+        surface: their triangles and the things'.
+        owner: `(triangles,)` index of the hand.
+        seen: the `Fragments`.
+        camera: `(3, 3)`.
+        shape: (height, width) of the image.
 
     Returns:
         colours float32 `(h, w, 3)` 0..255 and coverage `(h, w)` of a window, and the `Window`.
     """
     light, window = scene.light, Window(seen.pixels, shape)
-    attributes = np.concatenate([normals, surface.atlas], axis=1, dtype=np.float32)
-    values = seen.interpolate(triangles, attributes)
+    attributes = np.concatenate([surface.normals, surface.atlas], axis=1, dtype=np.float32)
+    values = seen.interpolate(surface.triangles, attributes)
     normal, atlas = unit(values[:, :3]), values[:, 3:]
     rays = np.empty((len(seen.pixels), 3), np.float32)
     rays[:, 0] = (window.column - camera[0, 2]) / camera[0, 0]
@@ -86,30 +106,17 @@ def paint(scene, surface, seen, vertices, triangles, normals, camera, shape):
     rays[:, 2] = 1
     place, views = rays * seen.depth[:, None], -unit(rays)
     kind = surface.kind[seen.triangles]
-    albedo, gloss, relief, soft = materials(scene, kind, atlas)
+    found = materials(scene, hands, owner[seen.triangles], kind, atlas)
+    albedo, gloss, relief, soft = found
     per_mm = float(camera[0, 0] / np.median(seen.depth))
     normal = bump(normal, relief, window, per_mm)
     facing = normal @ light.direction.astype(np.float32)
-    dark = shadow(place, facing, vertices, light.direction, window, per_mm)
+    dark = shadow(place, facing, surface.vertices, light.direction, window, per_mm)
     sky = occlusion(seen.depth, window, per_mm)
     lit = 1 - light.hardness * dark
-    radiance = shade(
-        albedo,
-        normal,
-        facing,
-        views,
-        light,
-        lit,
-        sky,
-        gloss,
-        scene.person.skin.shine,
-        soft,
-    )
-    return (
-        window.image(encode(radiance)),
-        window.image(np.ones(len(rays), np.float32)),
-        window,
-    )
+    shine = hands[0].person.skin.shine
+    radiance = shade(albedo, normal, facing, views, light, lit, sky, gloss, shine, soft)
+    return window.image(encode(radiance)), window.image(np.ones(len(rays), np.float32)), window
 
 
 def unit(vectors):
@@ -130,9 +137,7 @@ def develop(scene, painted):
     if painted is not None:
         colours, alpha, window = painted
         if scene.contact[2]:
-            result *= _cast_shadow(scene.contact, alpha, window, height, width)[
-                ..., None
-            ]
+            result *= _cast_shadow(scene.contact, alpha, window, height, width)[..., None]
         sigma = 0.5 + scene.blur * height / 256
         layers = np.concatenate([colours, alpha[..., None]], axis=-1)
         layers = ndimage.gaussian_filter(layers, (sigma, sigma, 0), truncate=2.5)
@@ -141,9 +146,7 @@ def develop(scene, painted):
         part += layers[..., :3]
     if scene.vignette:
         y, x = np.ogrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
-        result *= (1 - scene.vignette * 0.5 * (x * x + y * y)).astype(np.float32)[
-            ..., None
-        ]
+        result *= (1 - scene.vignette * 0.5 * (x * x + y * y)).astype(np.float32)[..., None]
     # tint, gamma and lift as one table of 1024 steps for each channel
     level = np.linspace(0, 255.75, 1024)[:, None] * scene.tint / 255
     table = scene.lift + (255 - scene.lift) * np.clip(level, 0, 1) ** scene.gamma

@@ -1,18 +1,20 @@
 """The triangles of one picture: posed hand, sleeve, and things held or standing in the way."""
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from scipy import sparse
 
-from keras_shr.rendering.kinematics import segment_transforms, skin
 from keras_shr.rendering.anatomy import ARM_START, ARM_STRETCH, distance
+from keras_shr.rendering.kinematics import keypoints as posed_keypoints
+from keras_shr.rendering.kinematics import segment_transforms, skin
 from keras_shr.rendering.mesh import hand_mesh
-from keras_shr.rendering.people import Sleeve
+from keras_shr.rendering.people import Person, Sleeve
 from keras_shr.rendering.skeleton import INDEX
 
 SKIN, CLOTH, THING = 0, 1, 2
+"""What a triangle is made of; further things count on from THING."""
 
 
 @dataclass
@@ -24,7 +26,7 @@ class Surface:
         triangles: `(triangles, 3)`.
         normals: `(vertices, 3)`, unit length, outward.
         atlas: `(vertices, 3)` texture position (cloth: angle, mm along the arm, 0).
-        kind: `(triangles,)` SKIN, CLOTH or THING.
+        kind: `(triangles,)` SKIN, CLOTH or THING + number of the thing.
         parts: `(triangles,)` segment of the skeleton, -1 for what is not skin.
     """
 
@@ -38,16 +40,16 @@ class Surface:
 
 def vertex_normals(vertices, triangles, incidence=None):
     """Unit normals `(vertices, 3)`, the area-weighted mean of the faces around each vertex."""
-    corners = vertices[triangles]
-    faces = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    first = vertices[triangles[:, 0]]
+    ax, ay, az = (vertices[triangles[:, 1]] - first).T
+    bx, by, bz = (vertices[triangles[:, 2]] - first).T
+    faces = np.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx], axis=1)
     if incidence is None:
         rows, columns = triangles.T.ravel(), np.tile(np.arange(len(triangles)), 3)
         shape = (len(vertices), len(triangles))
-        incidence = sparse.csr_matrix(
-            (np.ones(len(rows)), (rows, columns)), shape=shape
-        )
+        incidence = sparse.csr_matrix((np.ones(len(rows)), (rows, columns)), shape=shape)
     normals = incidence @ faces
-    return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+    return normals / np.maximum(np.sqrt(np.einsum("ij,ij->i", normals, normals)), 1e-12)[:, None]
 
 
 _ANGLES = np.linspace(0, 2 * np.pi, 28, endpoint=False)
@@ -85,7 +87,7 @@ def tube_triangles(rings, sides):
     )
 
 
-def sleeve_surface(sleeve: Sleeve, transforms, widths):
+def sleeve_surface(sleeve: Sleeve, transforms, width):
     """Vertices, triangles and texture of a sleeve about the posed forearm (hand's frame, mm)."""
     radius = _arm_radius()
     keep = sleeve.start < _ALONG
@@ -95,16 +97,8 @@ def sleeve_surface(sleeve: Sleeve, transforms, widths):
     folds = sleeve.fold * np.sin(
         0.11 * along[:, None] + 1.7 * np.sin(_ANGLES + sleeve.phase) + sleeve.phase
     )
-    folds += (
-        0.6
-        * sleeve.fold
-        * np.sin(0.31 * along[:, None] + 3 * _ANGLES + 2 * sleeve.phase)
-    )
-    outer = (
-        middle
-        + (loose + folds * np.minimum(1, (along - sleeve.start)[:, None] / 15))
-        / widths[1]
-    )
+    folds += 0.6 * sleeve.fold * np.sin(0.31 * along[:, None] + 3 * _ANGLES + 2 * sleeve.phase)
+    outer = middle + (loose + folds * np.minimum(1, (along - sleeve.start)[:, None] / 15)) / width
     outer[0] = middle[0] * 0.9  # the first ring turns inwards and closes the opening
     points = np.stack(
         [
@@ -147,60 +141,84 @@ def thing_surface(centre, rotation, half, power):
     return (points * half) @ rotation.T + centre, tube_triangles(20, 36)
 
 
-def posed_surface(pose, person, view, origin, things=()):
-    """Everything in the picture, in camera millimetres, for a *left* hand.
+@dataclass(frozen=True)
+class Hand:
+    """A person's hand in a pose, standing before the camera.
 
-    Args:
+    Attributes:
+        person: the `Person` it belongs to.
         pose: `(bones, 3)` radians.
-        person: the `Person`; lengths, widths, size and sleeve are used.
-        view: `(3, 3)` rotation from the hand's frame to the camera.
+        view: `(3, 3)` rotation from the hand's frame to the camera's.
         origin: `(3,)` mm, where the wrist lies.
-        things: tuples for `thing_surface`, already in camera coordinates.
 
-    Returns:
-        The `Surface` and the segment transforms (hand's frame, before `size`).
+    View and origin are those of a left hand; a right hand is its mirror image in the camera's x.
     """
-    mesh = hand_mesh()
-    transforms = segment_transforms(pose, person.lengths, person.widths)
-    vertices = [skin(mesh.vertices, mesh.weights, transforms)]
-    triangles, atlas = [mesh.triangles], [mesh.atlas]
-    counts, kinds = [len(mesh.triangles)], [SKIN]
-    if person.sleeve is not None:
-        points, faces, texture = sleeve_surface(
-            person.sleeve, transforms, person.widths[INDEX["forearm"]] * np.ones(2)
-        )
-        triangles.append(faces + len(vertices[0]))
-        vertices.append(points)
-        atlas.append(texture)
-        counts.append(len(faces))
-        kinds.append(CLOTH)
-    points = (np.concatenate(vertices) * person.size) @ view.T + origin
-    normals = [
-        vertex_normals(points[: len(mesh.vertices)], mesh.triangles, mesh.incidence)
-    ]
-    if len(vertices) > 1:
-        normals.append(
-            vertex_normals(
-                points[len(mesh.vertices) :], triangles[1] - len(mesh.vertices)
-            )
-        )
-    for thing in things:
-        more, faces = thing_surface(*thing)
-        triangles.append(faces + len(points))
-        points = np.concatenate([points, more])
-        atlas.append(np.zeros((len(more), 3)))
-        normals.append(vertex_normals(more, faces))
-        counts.append(len(faces))
-        kinds.append(THING)
-    total = sum(counts)
-    parts = np.full(total, -1, np.int32)
-    parts[: counts[0]] = mesh.parts
-    surface = Surface(
-        points,
-        np.concatenate(triangles).astype(np.int32),
-        np.concatenate(normals),
-        np.concatenate(atlas).astype(np.float32),
-        np.repeat(np.array(kinds, np.int8), counts),
-        parts,
+
+    person: Person
+    pose: np.ndarray
+    view: np.ndarray
+    origin: np.ndarray
+
+    @property
+    def mirror(self):
+        """`(3,)` factor on camera coordinates."""
+        return np.array([-1.0 if self.person.side == "right" else 1.0, 1, 1])
+
+    @cached_property
+    def transforms(self):
+        """`segment_transforms` of pose and proportions."""
+        return segment_transforms(self.pose, self.person.lengths, self.person.widths)
+
+    def to_camera(self, points):
+        """Camera millimetres of `(n, 3)` points of the hand's frame."""
+        return ((points * self.person.size) @ self.view.T + self.origin) * self.mirror
+
+    def keypoints(self):
+        """`(21, 3)` camera millimetres in the order of `HAND_21`."""
+        return self.to_camera(posed_keypoints(self.transforms))
+
+
+def hand_surface(hand: Hand) -> Surface:
+    """Skin and sleeve of a hand."""
+    mesh, person = hand_mesh(), hand.person
+    transforms = hand.transforms
+    vertices = hand.to_camera(skin(mesh.vertices, mesh.weights, transforms)).astype(np.float32)
+    step = 1 if person.side == "left" else -1  # a mirror image turns its triangles round
+    normals = vertex_normals(vertices, mesh.triangles, mesh.incidence) * np.float32(step)
+    kind = np.full(len(mesh.triangles), SKIN, np.int8)
+    flesh = Surface(vertices, mesh.triangles[:, ::step], normals, mesh.atlas, kind, mesh.parts)
+    if person.sleeve is None:
+        return flesh
+    points, triangles, texture = sleeve_surface(
+        person.sleeve, transforms, person.widths[INDEX["forearm"]]
     )
-    return surface, transforms
+    return joined(
+        [flesh, plain_surface(hand.to_camera(points), triangles[:, ::step], CLOTH, texture)]
+    )
+
+
+def plain_surface(vertices, triangles, kind, texture=None) -> Surface:
+    """A surface that is not skin."""
+    vertices = vertices.astype(np.float32)
+    texture = np.zeros((len(vertices), 3)) if texture is None else texture
+    return Surface(
+        vertices,
+        triangles.astype(np.int32),
+        vertex_normals(vertices, triangles),
+        texture.astype(np.float32),
+        np.full(len(triangles), kind, np.int8),
+        np.full(len(triangles), -1, np.int32),
+    )
+
+
+def joined(surfaces) -> Surface:
+    """Several surfaces as one."""
+    if len(surfaces) == 1:
+        return surfaces[0]
+    starts = np.cumsum([0] + [len(s.vertices) for s in surfaces])
+    shifted = [s.triangles + np.int32(n) for s, n in zip(surfaces, starts, strict=False)]
+    rest = (
+        np.concatenate([getattr(s, f) for s in surfaces])
+        for f in ("normals", "atlas", "kind", "parts")
+    )
+    return Surface(np.concatenate([s.vertices for s in surfaces]), np.concatenate(shifted), *rest)

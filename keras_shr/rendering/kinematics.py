@@ -17,6 +17,8 @@ from keras_shr.rendering.skeleton import (
     PARENTS,
 )
 
+_ABOVE = np.maximum(PARENTS, 0)
+
 
 def rotations(angles):
     """Rotation matrices `(..., 3, 3)` of flexion, abduction and twist `(..., 3)`."""
@@ -38,18 +40,6 @@ def rotations(angles):
     return matrix
 
 
-def _affine(linear, fixed, image):
-    """The map p -> linear (p - fixed) + image as `(3, 4)`."""
-    return np.concatenate([linear, (image - linear @ fixed)[:, None]], axis=1)
-
-
-def _after(outer, inner):
-    """Composition of two `(3, 4)` maps, `inner` first."""
-    linear = outer[:, :3] @ inner
-    linear[:, 3] += outer[:, 3]
-    return linear
-
-
 def segment_transforms(pose, lengths=None, widths=None):
     """Where each segment, and each joint's half-turned helper, takes the resting hand.
 
@@ -65,39 +55,29 @@ def segment_transforms(pose, lengths=None, widths=None):
     lengths = np.ones(COUNT) if lengths is None else lengths
     widths = np.ones(COUNT) if widths is None else widths
     scale = np.stack([widths, lengths, widths], axis=-1)
-    stretch = np.einsum("bij,bj,bkj->bik", FRAMES, scale, FRAMES)
-    frames_t = FRAMES.transpose(0, 2, 1)
-    turn = FRAMES @ rotations(pose) @ frames_t
-    half_turn = FRAMES @ rotations(np.asarray(pose) * 0.5) @ frames_t
-    result = np.empty((2 * COUNT, 3, 4))
-    rigid = np.empty((COUNT, 3, 4))
-    shaped = np.empty((COUNT, 3, 4))  # proportions only, not yet posed
-    for b, parent in enumerate(PARENTS):
-        head = HEADS[b]
-        if parent < 0:
-            shaped[b] = _affine(stretch[b], head, head)
-            rigid[b] = _affine(turn[b], head, head)
-            half_rigid, half_shaped = rigid[b], shaped[b]
-        else:
-            new_head = shaped[parent][:, :3] @ head + shaped[parent][:, 3]
-            shaped[b] = _affine(stretch[b], head, new_head)
-            rigid[b] = _after(rigid[parent], _affine(turn[b], new_head, new_head))
-            half_rigid = _after(
-                rigid[parent], _affine(half_turn[b], new_head, new_head)
-            )
-            half_shaped = 0.5 * (shaped[parent] + shaped[b])
-        result[b] = _after(rigid[b], shaped[b])
-        result[COUNT + b] = _after(half_rigid, half_shaped)
-    return result
+    back = FRAMES.transpose(0, 2, 1)
+    stretch = (FRAMES * scale[:, None]) @ back
+    turn = FRAMES @ rotations(pose) @ back
+    half_turn = FRAMES @ rotations(np.asarray(pose) * 0.5) @ back
+    # a joint sits where its parent's proportions put it
+    offsets = np.einsum("bij,bj->bi", stretch[_ABOVE], HEADS - HEADS[_ABOVE])
+    frames, places = np.empty((COUNT, 3, 3)), np.empty((COUNT, 3))
+    frames[0], places[0] = turn[0], HEADS[0]
+    for b in range(1, COUNT):
+        parent = PARENTS[b]
+        frames[b] = frames[parent] @ turn[b]
+        places[b] = places[parent] + frames[parent] @ offsets[b]
+    halfway = frames[_ABOVE] @ half_turn
+    halfway[0] = frames[0]
+    linear = np.concatenate([frames @ stretch, halfway @ (0.5 * (stretch + stretch[_ABOVE]))])
+    shift = np.tile(places, (2, 1)) - np.einsum("bij,bj->bi", linear, np.tile(HEADS, (2, 1)))
+    return np.concatenate([linear, shift[:, :, None]], axis=2)
 
 
 def keypoints(transforms):
     """The 21 posed keypoints `(21, 3)` mm in the order of `HAND_21`."""
     carriers = transforms[KEYPOINT_BONES]
-    return (
-        np.einsum("kij,kj->ki", carriers[:, :, :3], KEYPOINTS_AT_REST)
-        + carriers[:, :, 3]
-    )
+    return np.einsum("kij,kj->ki", carriers[:, :, :3], KEYPOINTS_AT_REST) + carriers[:, :, 3]
 
 
 def skin(vertices, weights, transforms):
@@ -108,7 +88,5 @@ def skin(vertices, weights, transforms):
         weights: `(vertices, 2 * bones)`, rows summing to 1 (dense or scipy sparse).
         transforms: `(2 * bones, 3, 4)` from `segment_transforms`.
     """
-    blended = np.asarray(weights @ transforms.reshape(len(transforms), 12)).reshape(
-        -1, 3, 4
-    )
+    blended = np.asarray(weights @ transforms.reshape(len(transforms), 12)).reshape(-1, 3, 4)
     return np.einsum("vij,vj->vi", blended[:, :, :3], vertices) + blended[:, :, 3]

@@ -45,10 +45,7 @@ def surface_nets(values, origin, step):
     inside = values < 0
     corners = [(i, j, k) for i in (0, 1) for j in (0, 1) for k in (0, 1)]
     shape = tuple(n - 1 for n in values.shape)
-    at = {
-        c: tuple(slice(o, o + n) for o, n in zip(c, shape, strict=True))
-        for c in corners
-    }
+    at = {c: tuple(slice(o, o + n) for o, n in zip(c, shape, strict=True)) for c in corners}
     filled = sum(inside[at[c]].astype(np.int8) for c in corners)
     cells = np.argwhere((filled > 0) & (filled < 8))
     number = np.full(shape, -1, np.int32)
@@ -95,9 +92,7 @@ def _sampled(low, high):
     shape = tuple(len(a) for a in axes)
     points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
     rough = distance(points[1::3, 1::3, 1::3])
-    near = (
-        np.abs(rough) < 6.5 * GRID_STEP
-    )  # the blends make the field steeper than 1 in places
+    near = np.abs(rough) < 6.5 * GRID_STEP  # the blends make the field steeper than 1 in places
     for axis in range(3):
         rough, near = np.repeat(rough, 3, axis=axis), np.repeat(near, 3, axis=axis)
     pad = [(0, max(0, n - m)) for n, m in zip(shape, rough.shape, strict=True)]
@@ -121,9 +116,7 @@ def hand_mesh() -> HandMesh:
         squared = np.maximum((slope**2).sum(-1), 0.1)
         step = np.clip(distance(vertices) / squared, -1.5, 1.5)
         vertices = vertices - 0.8 * step[:, None] * slope
-    triangles = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]]).astype(
-        np.int32
-    )
+    triangles = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]]).astype(np.int32)
     normals = gradient(vertices)
     normals /= np.linalg.norm(normals, axis=1, keepdims=True)
     weights = skin_weights(vertices, triangles)
@@ -131,9 +124,7 @@ def hand_mesh() -> HandMesh:
     below = vertices[:, 1] < ARM_START
     vertices[below, 1] = ARM_START + (vertices[below, 1] - ARM_START) * ARM_STRETCH
     atlas[below, 1] = vertices[below, 1]
-    vertex_parts = np.asarray(
-        (weights[:, :COUNT] + weights[:, COUNT:]).argmax(axis=1)
-    ).ravel()
+    vertex_parts = np.asarray((weights[:, :COUNT] + weights[:, COUNT:]).argmax(axis=1)).ravel()
     rows = triangles.T.ravel()
     columns = np.tile(np.arange(len(triangles)), 3)
     incidence = sparse.csr_matrix(
@@ -141,9 +132,9 @@ def hand_mesh() -> HandMesh:
         shape=(len(vertices), len(triangles)),
     )
     return HandMesh(
-        vertices,
+        vertices.astype(np.float32),
         triangles,
-        weights,
+        weights.astype(np.float32),
         atlas.astype(np.float32),
         vertex_parts[triangles[:, 0]].astype(np.int32),
         incidence,

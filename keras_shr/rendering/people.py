@@ -128,11 +128,8 @@ def random_person(rng, side=None):
 
 def random_light(rng):
     """A random lamp and surroundings."""
-    direction = rng.normal(0, 1, 3) + (
-        0,
-        -0.9,
-        -0.9,
-    )  # more often above and before the hand
+    # more often above and before the hand
+    direction = rng.normal(0, 1, 3) - np.array([0, 0.9, 0.9])
     if direction[2] > 0.25:
         direction[2] *= -1
     direction /= np.linalg.norm(direction)
@@ -140,11 +137,7 @@ def random_light(rng):
     tint = np.array([1 + warmth, 1.0, 1 - warmth])
     contrast = rng.beta(2, 1.6)
     level = np.exp(rng.normal(0.0, 0.28))
-    sky = (
-        np.array([1 - 0.7 * warmth, 1, 1 + 0.9 * warmth])
-        * (1.15 - 0.85 * contrast)
-        * level
-    )
+    sky = np.array([1 - 0.7 * warmth, 1, 1 + 0.9 * warmth]) * (1.15 - 0.85 * contrast) * level
     return Light(
         direction=direction,
         lamp=tint * (0.35 + 1.0 * contrast) * level,

@@ -99,9 +99,7 @@ def gesture(name):
         pose[list(FINGER_BONES[finger]), 0] = angles
         # bent fingers cannot spread: they lie against each other and lean to the ball of the thumb
         freedom = 1 - np.clip(angles[0] / 80, 0, 1)
-        lean = {"index": 3.0, "middle": 1.0, "ring": -1.0, "little": -2.0}[finger] * (
-            1 - freedom
-        )
+        lean = {"index": 3.0, "middle": 1.0, "ring": -1.0, "little": -2.0}[finger] * (1 - freedom)
         pose[FINGER_BONES[finger][0], 1] = (
             _CLOSED[finger] + spread * freedom * _SPREAD[finger] + lean
         )
@@ -136,11 +134,7 @@ def overlap(pose):
     radii = radii[:, :1] + steps * (radii[:, 1:] - radii[:, :1])
     points, radius = centres.reshape(-1, 3), radii.ravel()
     finger = np.repeat(_FINGER_OF, 4)
-    gap = (
-        np.linalg.norm(points[:, None] - points[None], axis=-1)
-        - radius[:, None]
-        - radius[None]
-    )
+    gap = np.linalg.norm(points[:, None] - points[None], axis=-1) - radius[:, None] - radius[None]
     base = np.tile(np.arange(12), 5) < 4  # first segments touch at the webs
     ignored = (finger[:, None] == finger[None]) | (base[:, None] & base[None])
     worst = -np.where(ignored, np.inf, gap).min()
@@ -180,9 +174,7 @@ def random_pose(rng, natural=0.75, tolerance=5.5):
         pose[:, 0] += rng.normal(0, 0.085, COUNT)
         pose[:, 1] += spread
         pose[INDEX["forearm"]] = np.deg2rad(rng.normal((-6, 0, 0), (20, 9, 4)))
-        for finger in FINGERS[
-            1:
-        ]:  # the last joint follows the middle one (shared tendon)
+        for finger in FINGERS[1:]:  # the last joint follows the middle one (shared tendon)
             _, middle, last = FINGER_BONES[finger]
             pose[last, 0] = 0.5 * pose[last, 0] + 0.5 * (
                 0.62 * pose[middle, 0] + rng.normal(0, 0.08)

@@ -46,14 +46,12 @@ def rasterize(points, triangles, camera, height, width, near=1e-3):
         height, width: size of the image.
         near: triangles nearer than this are dropped.
     """
-    screen = project(
-        np.where(points[:, 2:] > near, points, [0, 0, near]), camera
-    ).astype(np.float32)
+    screen = project(np.where(points[:, 2:] > near, points, [0, 0, near]), camera).astype(
+        np.float32
+    )
     inverse = (1 / np.maximum(points[:, 2], near)).astype(np.float32)
     a, b, c = (screen[triangles[:, i]] for i in range(3))
-    area = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (
-        c[:, 0] - a[:, 0]
-    )
+    area = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
     low = np.ceil(np.minimum(np.minimum(a, b), c))
     high = np.floor(np.maximum(np.maximum(a, b), c))
     limits = np.array([width - 1, height - 1], np.float32)
@@ -67,9 +65,7 @@ def rasterize(points, triangles, camera, height, width, near=1e-3):
     count = size[:, 0] * size[:, 1]
     if not count.sum():
         empty = np.zeros(0, np.int64)
-        return Fragments(
-            empty, empty, np.zeros((0, 3), np.float32), np.zeros(0, np.float32)
-        )
+        return Fragments(empty, empty, np.zeros((0, 3), np.float32), np.zeros(0, np.float32))
     owner = np.repeat(np.arange(len(index)), count)
     step = np.arange(len(owner)) - np.repeat(np.cumsum(count) - count, count)
     row, column = np.divmod(step, size[owner, 0])
@@ -95,8 +91,6 @@ def rasterize(points, triangles, camera, height, width, near=1e-3):
     pixels = np.flatnonzero(first >= 0)
     chosen = first[pixels]
     owner, wb, wc, nearness = owner[chosen], wb[chosen], wc[chosen], nearness[chosen]
-    shares = np.stack(
-        [ia[owner] * (1 - wb - wc), ib[owner] * wb, ic[owner] * wc], axis=1
-    )
+    shares = np.stack([ia[owner] * (1 - wb - wc), ib[owner] * wb, ic[owner] * wc], axis=1)
     shares /= nearness[:, None]
     return Fragments(pixels, index[owner], shares, 1 / nearness)

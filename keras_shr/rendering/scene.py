@@ -7,13 +7,22 @@ import numpy as np
 from keras_shr.rendering.background import random_background
 from keras_shr.rendering.camera import look_at, mirrored, random_view, visibility
 from keras_shr.rendering.compose import develop, paint
-from keras_shr.rendering.geometry import SKIN, posed_surface
-from keras_shr.rendering.kinematics import keypoints as posed_keypoints
-from keras_shr.rendering.kinematics import segment_transforms
-from keras_shr.rendering.people import Person, random_light, random_person
+from keras_shr.rendering.geometry import (
+    SKIN,
+    THING,
+    Hand,
+    hand_surface,
+    joined,
+    plain_surface,
+    thing_surface,
+)
+from keras_shr.rendering.people import random_light, random_person
 from keras_shr.rendering.poses import random_pose
 from keras_shr.rendering.raster import project, rasterize
 from keras_shr.rendering.shading import Light
+
+BACKGROUND, SLEEVE, OBJECT = -1, 19, 20
+"""Values of a mask besides the indices of `skeleton.BONES`."""
 
 
 @dataclass(frozen=True)
@@ -44,18 +53,21 @@ class RenderedSample:
 
 @dataclass(frozen=True)
 class Scene:
-    """Everything that decides a picture but its pose and place."""
+    """Everything about a picture but the hands.
 
-    person: Person
+    Attributes:
+        light: the `Light`.
+        background: float `(height, width, 3)` 0..255; its size is the picture's.
+        things: arguments for `thing_surface`; thing_colours: their linear RGB.
+        contact: shadow on the background: dx, dy as share of the height and width, strength.
+        tint, gamma, lift, blur, vignette: what the camera adds; blur in pixels of 256.
+    """
+
     light: Light
     background: np.ndarray
     things: tuple = ()
     thing_colours: tuple = ()
-    contact: tuple = (
-        0.0,
-        0.0,
-        0.0,
-    )  # shadow on the background: dx, dy as share of size, strength
+    contact: tuple = (0.0, 0.0, 0.0)
     tint: np.ndarray = field(default_factory=lambda: np.ones(3))
     gamma: float = 1.0
     lift: float = 0.0
@@ -63,23 +75,79 @@ class Scene:
     vignette: float = 0.0
 
 
-def random_scene(rng, height, width, side=None):
-    """A random owner, light, background and photographic look."""
-    person, light = random_person(rng, side), random_light(rng)
-    background = random_background(rng, height, width)
-    exposure = np.clip(
-        0.55 + 0.45 * (light.lamp.mean() + light.sky.mean()) / 1.4, 0.5, 1.2
+@dataclass(frozen=True)
+class Picture:
+    """A rendered scene: image uint8 `(height, width, 3)`, depth in mm (0 = background), mask as in
+    `RenderedSample` and owner (index of the hand, -1 background; a thing counts past the hands).
+    """
+
+    image: np.ndarray
+    depth: np.ndarray
+    mask: np.ndarray
+    owner: np.ndarray
+
+
+def render_picture(scene, hands, camera) -> Picture:
+    """Renders hands and things of a scene.
+
+    Args:
+        scene: the `Scene`.
+        hands: list of `Hand`.
+        camera: `(3, 3)` pinhole matrix in pixels.
+    """
+    height, width = scene.background.shape[:2]
+    surfaces = [hand_surface(hand) for hand in hands]
+    for number, thing in enumerate(scene.things):
+        surfaces.append(plain_surface(*thing_surface(*thing), THING + number))
+    owner = np.repeat(np.arange(len(surfaces)), [len(s.triangles) for s in surfaces])
+    surface = joined(surfaces)
+    seen = rasterize(surface.vertices, surface.triangles, camera, height, width)
+    painted = None
+    depth = np.zeros(height * width, np.float32)
+    mask = np.full(height * width, BACKGROUND, np.int8)
+    owners = np.full(height * width, -1, np.int8)
+    if len(seen.pixels):
+        painted = paint(scene, hands, surface, owner, seen, camera, (height, width))
+        depth[seen.pixels] = seen.depth
+        kind = np.minimum(surface.kind[seen.triangles], THING)
+        parts = surface.parts[seen.triangles]
+        mask[seen.pixels] = np.where(kind == SKIN, parts, SLEEVE - 1 + kind)
+        owners[seen.pixels] = owner[seen.triangles]
+    shape = (height, width)
+    return Picture(
+        develop(scene, painted), depth.reshape(shape), mask.reshape(shape), owners.reshape(shape)
     )
-    tint = np.exp(rng.normal(0, 0.05, 3)) * np.exp(rng.normal(0, 0.08))
+
+
+def render_hand(scene, hand, camera) -> RenderedSample:
+    """Renders a scene with one hand and labels it."""
+    picture = render_picture(scene, [hand], camera)
+    points = hand.keypoints()
+    seen = visibility(points, camera, picture.depth, hand.person.size)
+    return RenderedSample(
+        image=picture.image,
+        keypoints=np.c_[project(points, camera), seen].astype(np.float32),
+        xyz=points / 1000,
+        camera=camera,
+        side=hand.person.side,
+        mask=picture.mask,
+        depth=picture.depth / 1000,
+    )
+
+
+def random_scene(rng, height, width, light=None):
+    """A random light, background and photographic look."""
+    light = random_light(rng) if light is None else light
+    background = random_background(rng, height, width)
+    exposure = np.clip(0.55 + 0.32 * (light.lamp.mean() + light.sky.mean()), 0.5, 1.2)
     contact = (0.0, 0.0, 0.0)
     if rng.random() < 0.35:
         contact = (*rng.normal(0, 0.06, 2), rng.uniform(0.1, 0.5))
     return Scene(
-        person=person,
         light=light,
         background=background * exposure,
         contact=contact,
-        tint=tint,
+        tint=np.exp(rng.normal(0, 0.05, 3) + rng.normal(0, 0.08)),
         gamma=np.exp(rng.normal(0, 0.1)),
         lift=max(0.0, rng.normal(0, 5)),
         blur=max(0.0, rng.normal(0.1, 0.3)),
@@ -87,13 +155,18 @@ def random_scene(rng, height, width, side=None):
     )
 
 
-def random_things(rng, points):
-    """Now and then something in the hand or before it (camera mm, left-hand space)."""
-    if rng.random() > 0.14:
+def random_things(rng, points, share=0.14):
+    """Now and then something in the hand or before it: arguments and colours for a `Scene`.
+
+    Args:
+        rng: NumPy generator.
+        points: `(21, 3)` keypoints, camera mm.
+        share: how often.
+    """
+    if rng.random() > share:
         return (), ()
     anchor = points[rng.integers(len(points))]
-    quaternion = rng.normal(size=(3, 3))
-    rotation, _ = np.linalg.qr(quaternion)
+    rotation, _ = np.linalg.qr(rng.normal(size=(3, 3)))
     rotation *= np.sign(np.linalg.det(rotation))
     half = np.exp(rng.uniform(np.log(5), np.log(30), 3)) * (1, 1, rng.uniform(1, 3))
     towards = anchor * (1 - rng.uniform(0.0, 60) / np.linalg.norm(anchor))
@@ -102,88 +175,24 @@ def random_things(rng, points):
     return ((towards + rng.normal(0, 8, 3), rotation, half, power),), (colour,)
 
 
-def render_scene(scene, pose, view, origin, camera):
-    """The picture of one posed hand.
-
-    Args:
-        scene: the `Scene`; the size of its background is the size of the image.
-        pose: `(bones, 3)` radians.
-        view, origin: rotation and place (mm) of the hand before the camera, left-hand space.
-        camera: `(3, 3)` for the final, possibly mirrored, image.
-
-    Returns:
-        A `RenderedSample`.
-    """
-    height, width = scene.background.shape[:2]
-    person = scene.person
-    surface, transforms = posed_surface(pose, person, view, origin, scene.things)
-    points = (posed_keypoints(transforms) * person.size) @ view.T + origin
-    vertices, triangles, normals = surface.vertices, surface.triangles, surface.normals
-    if person.side == "right":
-        mirror = np.array([-1.0, 1, 1])
-        vertices, normals, points = vertices * mirror, normals * mirror, points * mirror
-        triangles = triangles[:, ::-1]
-    seen = rasterize(vertices, triangles, camera, height, width)
-    painted = None
-    if len(seen.pixels):
-        shape = (height, width)
-        painted = paint(
-            scene, surface, seen, vertices, triangles, normals, camera, shape
-        )
-    depth = np.zeros(height * width, np.float32)
-    depth[seen.pixels] = seen.depth
-    depth = depth.reshape(height, width)
-    mask = np.full(height * width, -1, np.int8)
-    kind = surface.kind[seen.triangles]
-    mask[seen.pixels] = np.where(kind == SKIN, surface.parts[seen.triangles], 18 + kind)
-    keypoints = np.concatenate(
-        [
-            project(points, camera),
-            visibility(points, camera, depth, person.size)[:, None],
-        ],
-        axis=1,
-    )
-    return RenderedSample(
-        image=develop(scene, painted),
-        keypoints=keypoints.astype(np.float32),
-        xyz=points / 1000,
-        camera=camera,
-        side=person.side,
-        mask=mask.reshape(height, width),
-        depth=depth / 1000,
-    )
-
-
-def render_sample(seed, index, size=256, side=None):
+def render_sample(seed, index, size=256, side=None) -> RenderedSample:
     """Picture `index` of the endless data set `seed`; the same arguments give the same picture.
 
     Args:
         seed, index: non-negative integers; every pair is a picture of its own.
         size: side of the square image, pixels. Other sizes show the same scene.
-        side: "left" or "right"; by default drawn.
-
-    Returns:
-        A `RenderedSample`.
+        side: "left" or "right"; by default drawn. The other side gives the mirror image of hand
+            and keypoints before another background.
     """
-    rng = np.random.default_rng([seed, index])
-    scene_rng, pose_rng, place_rng = rng.spawn(3)
-    scene = random_scene(scene_rng, size, size, side)
-    pose = random_pose(pose_rng)
-    return place(scene, pose, random_view(place_rng), place_rng, size)
-
-
-def place(scene, pose, view, rng, size):
-    """Renders the scene's hand in a random crop about it."""
-    person = scene.person
-    relative = (
-        posed_keypoints(segment_transforms(pose, person.lengths, person.widths))
-        * person.size
-        @ view.T
-    )
-    origin, camera = look_at(relative, rng, size)
-    things, colours = random_things(rng, relative + origin)
+    rngs = np.random.default_rng([seed, index]).spawn(5)
+    person = random_person(rngs[0], side)
+    scene = random_scene(rngs[1], size, size)
+    hand = Hand(person, random_pose(rngs[2]), random_view(rngs[3]), np.zeros(3))
+    points = hand.keypoints() * hand.mirror
+    origin, camera = look_at(points, rngs[3], size)
+    things, colours = random_things(rngs[4], points + origin)
     if person.side == "right":
         camera = mirrored(camera, size)
-    return render_scene(
-        replace(scene, things=things, thing_colours=colours), pose, view, origin, camera
-    )
+        things = tuple((c * (-1, 1, 1), *rest) for c, *rest in things)
+    scene = replace(scene, things=things, thing_colours=colours)
+    return render_hand(scene, replace(hand, origin=origin), camera)

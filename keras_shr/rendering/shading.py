@@ -60,15 +60,11 @@ def shadow(points, facing, vertices, direction, window, per_mm, cell=3.0):
     """
     side = np.cross(direction, [0.31, 0.95, 0.05])
     side /= np.linalg.norm(side)
-    axes = np.stack([side, np.cross(direction, side), direction], axis=1).astype(
-        np.float32
-    )
+    axes = np.stack([side, np.cross(direction, side), direction], axis=1).astype(np.float32)
     dropped, own = vertices.astype(np.float32) @ axes, points @ axes
     low = dropped[:, :2].min(axis=0) - 2 * cell
     shape = np.minimum((dropped[:, :2].max(axis=0) - low) / cell + 4, 500).astype(int)
-    index = np.clip(
-        ((dropped[:, :2] - low) / cell + 0.5).astype(np.int32), 0, shape - 1
-    )
+    index = np.clip(((dropped[:, :2] - low) / cell + 0.5).astype(np.int32), 0, shape - 1)
     height = np.full(shape[0] * shape[1], -1e6, np.float32)
     np.maximum.at(height, index[:, 0] * shape[1] + index[:, 1], dropped[:, 2])
     height = ndimage.grey_closing(height.reshape(shape), 3)
@@ -78,8 +74,7 @@ def shadow(points, facing, vertices, direction, window, per_mm, cell=3.0):
     flat, first = height.ravel(), corner[:, 0] * shape[1] + corner[:, 1]
     above = own[:, 2] + 5 + 5 * (1 - np.clip(facing, 0, 1))
     covered = [
-        np.clip((flat[first + step] - above) * 0.3, 0, 1)
-        for step in (0, 1, shape[1], shape[1] + 1)
+        np.clip((flat[first + step] - above) * 0.3, 0, 1) for step in (0, 1, shape[1], shape[1] + 1)
     ]
     near, far = (
         covered[0] + y * (covered[1] - covered[0]),
@@ -91,9 +86,7 @@ def shadow(points, facing, vertices, direction, window, per_mm, cell=3.0):
 def _local_mean(values, window, size):
     """Mean of per-pixel values over a square of covered pixels."""
     image = ndimage.uniform_filter(window.image(values), size, mode="constant")
-    cover = ndimage.uniform_filter(
-        window.image(np.ones_like(values)), size, mode="constant"
-    )
+    cover = ndimage.uniform_filter(window.image(np.ones_like(values)), size, mode="constant")
     return image.ravel()[window.pixels] / np.maximum(cover.ravel()[window.pixels], 1e-6)
 
 
@@ -132,9 +125,7 @@ def skin_albedo(skin, atlas):
     colour = palm + back[:, None] * (tone - palm)
     colour *= 1 + np.minimum(flush, 1)[:, None] * (skin.flush - 1).astype(np.float32)
     colour *= (1 + skin.mottling * grain)[:, None]
-    colour *= 1 - (skin.veins * vein)[:, None] * np.array(
-        [0.30, 0.12, 0.05], np.float32
-    )
+    colour *= 1 - (skin.veins * vein)[:, None] * np.array([0.30, 0.12, 0.05], np.float32)
     dark = (np.clip(-relief, 0, 1) * skin.creases)[:, None]
     colour *= 1 - dark * np.array([0.38, 0.5, 0.52], np.float32)
     share = (nail * skin.nail_share)[:, None]
@@ -155,9 +146,7 @@ def shade(albedo, normals, facing, views, light, lit, open_sky, gloss, shine, so
         gloss: `(n,)` strength of the highlight; shine: its exponent.
         soft: `(n, 3)` how far light bleeds past the terminator in each channel (skin: red most).
     """
-    lamp, sky, ground = (
-        np.asarray(c, np.float32) for c in (light.lamp, light.sky, light.ground)
-    )
+    lamp, sky, ground = (np.asarray(c, np.float32) for c in (light.lamp, light.sky, light.ground))
     wrapped = np.clip((facing[:, None] + soft) / (1 + soft), 0, 1)
     half = views + light.direction.astype(np.float32)
     half /= np.sqrt(np.einsum("ij,ij->i", half, half))[:, None]

@@ -142,8 +142,7 @@ FRAMES = np.stack([bone.frame for bone in BONES])
 COUNT = len(BONES)
 FINGER_BONES = {
     finger: tuple(
-        INDEX[f"{finger}_{s}"]
-        for s in _SEGMENTS.get(finger, ("proximal", "middle", "distal"))
+        INDEX[f"{finger}_{s}"] for s in _SEGMENTS.get(finger, ("proximal", "middle", "distal"))
     )
     for finger in FINGERS
 }
@@ -155,11 +154,7 @@ KEYPOINT_BONES = np.array(
 
 KEYPOINTS_AT_REST = np.stack(
     [np.zeros(3)]
-    + [
-        p
-        for f in FINGERS
-        for p in (*HEADS[list(FINGER_BONES[f])], TAILS[FINGER_BONES[f][-1]])
-    ]
+    + [p for f in FINGERS for p in (*HEADS[list(FINGER_BONES[f])], TAILS[FINGER_BONES[f][-1]])]
 )
 """`(21, 3)` mm: wrist, then for each finger the heads of its segments and its tip."""
 

@@ -79,10 +79,7 @@ def _line(x, y, points, width):
     points = np.asarray(points, float)
     t = np.linspace(0, len(points) - 1, 10 * len(points))
     fine = np.stack(
-        [
-            ndimage.map_coordinates(points[:, i], [t], order=2, mode="nearest")
-            for i in (0, 1)
-        ],
+        [ndimage.map_coordinates(points[:, i], [t], order=2, mode="nearest") for i in (0, 1)],
         axis=1,
     )
     low, high = fine.min(0) - 4 * width, fine.max(0) + 4 * width
@@ -92,9 +89,7 @@ def _line(x, y, points, width):
     px, py = x[box], y[box]
     for (ax, ay), (bx, by) in pairwise(fine):
         dx, dy = bx - ax, by - ay
-        s = np.clip(
-            ((px - ax) * dx + (py - ay) * dy) / max(dx * dx + dy * dy, 1e-9), 0, 1
-        )
+        s = np.clip(((px - ax) * dx + (py - ay) * dy) / max(dx * dx + dy * dy, 1e-9), 0, 1)
         gap = np.minimum(gap, (px - ax - s * dx) ** 2 + (py - ay - s * dy) ** 2)
     result[box] = np.exp(-gap / (2 * width**2))
     return result
@@ -117,20 +112,13 @@ def _finger_marks(x, y, finger, relief, nail, flush):
                     0 if i else 17
                 )  # the crease at a finger's root lies beyond the knuckle
                 arc = v - v0 - 0.012 * u * u
-                relief[0] -= (
-                    near * depth * np.exp(-(arc**2) / 0.6) * (np.abs(u) < 1.25 * r)
-                )
+                relief[0] -= near * depth * np.exp(-(arc**2) / 0.6) * (np.abs(u) < 1.25 * r)
             if i:  # folds on the back, more and wider at the middle joint
                 for k in np.arange(-3, 4) * (1.5 if i == 1 else 1.0):
                     arc = v - k - np.sign(k) * 0.02 * u * u
                     fade = np.exp(-(k**2) / 14) * np.exp(-(u**2) / (0.9 * r * r))
                     relief[1] -= near * 0.24 * fade * np.exp(-(arc**2) / 0.22)
-            flush[1] += (
-                near
-                * 0.8
-                * np.exp(-(u**2 + v**2) / (0.7 * r * r))
-                * (1 if i < 2 else 0.4)
-            )
+            flush[1] += near * 0.8 * np.exp(-(u**2 + v**2) / (0.7 * r * r)) * (1 if i < 2 else 0.4)
     last = bones[-1]
     length = np.linalg.norm(last.tail - last.head)
     r = last.radii[1]
@@ -184,12 +172,8 @@ def lookup(layers, place, back):
         `(4, n)`.
     """
     rows, columns = layers.shape[1:3]
-    column = np.clip((place[:, 0] - LEFT) * (1 / TEXEL) + 0.5, 0, columns - 1).astype(
-        np.int32
-    )
-    row = np.clip((place[:, 1] - BOTTOM) * (1 / TEXEL) + 0.5, 0, rows - 1).astype(
-        np.int32
-    )
+    column = np.clip((place[:, 0] - LEFT) * (1 / TEXEL) + 0.5, 0, columns - 1).astype(np.int32)
+    row = np.clip((place[:, 1] - BOTTOM) * (1 / TEXEL) + 0.5, 0, rows - 1).astype(np.int32)
     flat, at = layers.reshape(2, -1, 4), row * columns + column
     palm = flat[0][at]
     return (palm + back[:, None] * (flat[1][at] - palm)).T

@@ -53,9 +53,7 @@ def skin_weights(vertices, triangles):
     gaps = []
     for finger in FINGERS:
         bones = [BONES[b] for b in FINGER_BONES[finger]]
-        gaps.append(
-            np.min([capsule(vertices, b.head, b.tail, *b.radii) for b in bones], axis=0)
-        )
+        gaps.append(np.min([capsule(vertices, b.head, b.tail, *b.radii) for b in bones], axis=0))
     gaps = np.stack(gaps, axis=1)
     long = np.exp(-(gaps[:, 1:] - gaps[:, 1:].min(axis=1, keepdims=True)) / 3.0)
     long /= long.sum(axis=1, keepdims=True)
@@ -67,8 +65,7 @@ def skin_weights(vertices, triangles):
     thumb = 1 / (1 + np.exp(-(palm_gap - gaps[:, 0]) / 4.5))
     weights = np.zeros((count, 2 * COUNT))
     signed = {
-        f: [(vertices - HEADS[b]) @ BONES[b].frame[:, 1] for b in FINGER_BONES[f]]
-        for f in FINGERS
+        f: [(vertices - HEADS[b]) @ BONES[b].frame[:, 1] for b in FINGER_BONES[f]] for f in FINGERS
     }
     _chain(weights, thumb, FINGER_BONES["thumb"], 0, signed["thumb"], _BLEND["thumb"])
     bases = {"ring": INDEX["ring_metacarpal"], "little": INDEX["little_metacarpal"]}
