@@ -97,7 +97,8 @@ def clean_keypoints(values, count: int, where: str) -> np.ndarray:
         raise DataError(f"{where}: {len(points)} keypoints, expected {count}")
     result = np.full((count, 3), 2.0, np.float32)
     result[:, : points.shape[1]] = points
-    bad = ~np.isin(result[:, 2], (0, 1, 2))
+    visibility = result[:, 2]
+    bad = (visibility != 0) & (visibility != 1) & (visibility != 2)
     if bad.any():
         k = int(np.argmax(bad))
         raise DataError(

@@ -5,42 +5,34 @@ In every set one joint of record 0 is marked by a red 5x5 square on a grey pictu
 
 import json
 import pickle
+import shutil
 
 import numpy as np
 import pytest
-from PIL import Image
-
-
-def grey_picture(width, height, *marks):
-    """Grey with a red 5x5 square around each mark (x, y)."""
-    image = np.full((height, width, 3), 90, np.uint8)
-    for x, y in marks:
-        x, y = round(x), round(y)
-        image[y - 2 : y + 3, x - 2 : x + 3] = (255, 0, 0)
-    return image
-
-
-def save(path, image):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(image).save(path)
-
-
-# RHD: wrist, then each finger from its tip to the palm, from the thumb.
-RHD_LEFT = [
-    [160, 190, 1],
-    [100, 160, 1], [112, 165, 1], [125, 172, 1], [140, 180, 1],
-    [130, 110, 1], [133, 120, 1], [136, 132, 1], [140, 150, 1],
-    [160, 100, 1], [160, 112, 1], [160, 128, 0], [160, 150, 1],
-    [180, 108, 1], [178, 120, 1], [176, 134, 1], [174, 152, 1],
-    [300, 20, 0], [196, 130, 1], [190, 142, 1], [186, 158, 1],
-]  # fmt: skip
-RHD_RIGHT = [[x + 20, y + 30, v] for x, y, v in RHD_LEFT]
+from data_fixtures import (
+    BB_CENTRE,
+    BB_FOCAL,
+    RHD_LEFT,
+    RHD_RIGHT,
+    SK_CENTRE,
+    SK_FOCAL,
+    STB_HAND,
+    grey_picture,
+    save,
+    sk_depth_points,
+)
 
 
 @pytest.fixture
-def rhd_root(tmp_path):
+def rhd_root(tmp_path, rhd_root_template):
+    """A copy for one test to read or damage."""
+    return shutil.copytree(rhd_root_template, tmp_path / "RHD_published_v2")
+
+
+@pytest.fixture(scope="session")
+def rhd_root_template(tmp_path_factory):
     """Training frames 0 (left hand is larger), 2 (right is), 5 (a tie); evaluation frame 0."""
-    root = tmp_path / "RHD_published_v2"
+    root = tmp_path_factory.mktemp("template") / "RHD_published_v2"
     hands = {0: (60, 40), 2: (40, 60), 5: (50, 50)}
     for split, frames in (("training", (0, 2, 5)), ("evaluation", (0,))):
         annotations = {}
@@ -64,36 +56,18 @@ def rhd_root(tmp_path):
     return root
 
 
-# STB: centre of the palm, then little, ring, middle, index, thumb from the MCP to the tip. mm at a
-# depth equal to the focal length, so that a millimetre is a pixel.
-STB_HAND = [
-    [0, 30],
-    [22, 8], [26, -8], [28, -18], [30, -28],
-    [10, 5], [12, -18], [13, -32], [14, -46],
-    [0, 0], [0, -26], [0, -42], [0, -58],
-    [-12, 4], [-22, -24], [-32, -42], [-40, -60],
-    [-30, 40], [-50, 30], [-66, 22], [-80, 14],
-]  # fmt: skip
-BB_FOCAL, BB_CENTRE = 822.79041, (318.47345, 250.31296)
-SK_FOCAL, SK_CENTRE = (607.92271, 607.88192), (314.78337, 236.42484)
-
-
-def sk_depth_points(color_points):
-    """X_depth = R·X_color + t, R by Rodrigues' formula."""
-    r, t = np.array([0.00531, -0.01196, 0.00301]), np.array([-24.0381, -0.4563, -1.2326])
-    angle = np.sqrt(r @ r)
-    x, y, z = r / angle
-    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
-    rotation = np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
-    return np.asarray(color_points) @ rotation.T + t
-
-
 @pytest.fixture
-def stb_root(tmp_path):
+def stb_root(tmp_path, stb_root_template):
+    """A copy for one test to read or damage."""
+    return shutil.copytree(stb_root_template, tmp_path / "STB")
+
+
+@pytest.fixture(scope="session")
+def stb_root_template(tmp_path_factory):
     """Two training sequences and one test sequence of three frames, both sensors."""
     from scipy.io import savemat
 
-    root = tmp_path / "STB"
+    root = tmp_path_factory.mktemp("template") / "STB"
     tip = STB_HAND[16]  # index finger
     bb = np.array([[x, y, BB_FOCAL] for x, y in STB_HAND])
     # 607.9 mm away a millimetre is a pixel for SK (its two focal lengths differ by 0.04).
@@ -145,14 +119,8 @@ def folder_root(tmp_path):
     lines = [
         {"file": "a/1.png", "keypoints": [[20, 30, 2], *rest], "split": "train", "group": 1},
         {"file": "b/2.png", "keypoints": [[40, 20, 2], *rest], "split": "train", "group": 2},
-        {"file": "b/2.png", "keypoints": [[40, 20, 2], *rest], "split": "val", "box": [30, 10, 20, 40]},
-    ]  # fmt: skip
+        {"file": "b/2.png", "keypoints": [[40, 20, 2], *rest], "split": "val"},
+    ]
+    lines[2]["box"] = [30, 10, 20, 40]
     (root / "index.jsonl").write_text("\n".join(map(json.dumps, lines)) + "\n")
     return root
-
-
-def red_centre(image):
-    """Middle (x, y) of what is red, weighted."""
-    red = np.clip(image[..., 0].astype(float) - image[..., 1] - 40, 0, None)
-    ys, xs = np.indices(red.shape)
-    return np.array([(red * xs).sum(), (red * ys).sum()]) / red.sum()

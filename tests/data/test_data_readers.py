@@ -4,7 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
-from conftest import red_centre
+from data_fixtures import red_centre
 
 from keras_shr.data import (
     COCOReader,
@@ -40,7 +40,11 @@ CASES = {
         1,
     ),
     "stb": (lambda r, **o: STBReader(r.getfixturevalue("stb_root"), **o), INDEX_TIP, 6),
-    "stb-test": (lambda r, **o: STBReader(r.getfixturevalue("stb_root"), "test", **o), INDEX_TIP, 3),
+    "stb-test": (
+        lambda r, **o: STBReader(r.getfixturevalue("stb_root"), "test", **o),
+        INDEX_TIP,
+        3,
+    ),
     "stb-SK": (
         lambda r, **o: STBReader(r.getfixturevalue("stb_root"), sensor="SK", stride=2, **o),
         INDEX_TIP,
@@ -74,7 +78,7 @@ def case(request):
 
 
 def test_records(case):
-    make, marked, count = case
+    make, _, count = case
     reader = make(size=64)
     assert len(reader) == count == len(list(reader))
     assert len(set(reader.ids)) == count

@@ -2,7 +2,7 @@ import pickle
 
 import numpy as np
 import pytest
-from conftest import RHD_LEFT, RHD_RIGHT, STB_HAND, save
+from data_fixtures import RHD_LEFT, RHD_RIGHT, STB_HAND, save
 
 from keras_shr.data import RHDReader, STBReader
 from keras_shr.data.hand_crop import hand_box
@@ -106,7 +106,7 @@ def test_rhd_bad_files(rhd_root):
         RHDReader(rhd_root)[0]
     with pytest.raises(DataError, match="splits training and evaluation, not 'dev'"):
         RHDReader(rhd_root, "dev")
-    with pytest.raises(DataError, match="anno_training.pickle: no such file"):
+    with pytest.raises(DataError, match=r"anno_training.pickle: no such file"):
         RHDReader(rhd_root / "nowhere")
 
 
@@ -127,7 +127,7 @@ def test_stb_pixel_worked_out_on_paper(stb_root):
 def test_stb_order_is_thumb_to_little_finger(stb_root, sensor):
     keypoints = STBReader(stb_root, size=160, sensor=sensor)[0].keypoints
     fingers = [STB_HAND[i : i + 4] for i in (17, 13, 9, 5, 1)]  # thumb, index, ..., little
-    expected = np.array(sum(fingers, [])) + 79.5
+    expected = np.concatenate(fingers) + 79.5
     # 0.01: SK's two focal lengths differ.
     np.testing.assert_allclose(keypoints[1:, :2], expected, atol=0.01)
 
@@ -163,7 +163,7 @@ def test_stb_bad_files(stb_root):
     labels.write_bytes(good[:300])
     with pytest.raises(DataError, match="not a readable MATLAB file"):
         STBReader(stb_root)
-    with pytest.raises(DataError, match="expected labels/B2Counting_BB.mat"):
+    with pytest.raises(DataError, match=r"expected labels/B2Counting_BB.mat"):
         STBReader(stb_root / "nowhere")
     with pytest.raises(DataError, match="sensors BB and SK, not 'LR'"):
         STBReader(stb_root, sensor="LR")

@@ -1,0 +1,179 @@
+import json
+
+import numpy as np
+import pytest
+from data_fixtures import grey_picture, save
+
+from keras_shr.data import COCOReader, FolderReader
+from keras_shr.data.coco import mirror_pairs
+from keras_shr.errors import DataError
+from keras_shr.skeletons import HAND_21, Skeleton
+
+
+def test_coco_pixel_worked_out_on_paper(coco_root):
+    # Box [20, 10, 40, 20]: middle (40, 20), longer side 40, padded by 1.25 to 50, so the square
+    # begins at (15, -5), measured from the picture's corner. With 100 pixels it is doubled.
+    # Nose at (30, 15), a pixel's centre:
+    #   x = (30.5 - 15) * 2 - 0.5 = 30.5,  y = (15.5 + 5) * 2 - 0.5 = 40.5
+    record = COCOReader(coco_root / "person.json", coco_root / "pictures", size=100)[0]
+    np.testing.assert_allclose(record.keypoints, [[30.5, 40.5, 2], [70.5, 34.5, 1], [0, 0, 0]])
+    assert not record.image[:9].any()  # five source rows above the picture are black
+    assert record.image[11:].any(axis=2).all()
+
+
+def test_coco_skeleton_and_choice_of_annotations(coco_root):
+    reader = COCOReader(coco_root / "person.json", coco_root / "pictures")
+    assert reader.ids == ["a.png#11", "a.png#14"]  # no crowd, none without labels, no cat
+    assert reader.skeleton.keypoints == ("nose", "left_eye", "right_eye")
+    assert reader.skeleton.edges == ((0, 1), (0, 2))
+    assert reader.skeleton.flip_pairs == ((1, 2),)
+
+
+def test_mirror_pairs():
+    names = ["nose", "left_eye", "right_eye", "hip_right", "hip_left", "LeftKnee", "left_ear"]
+    assert mirror_pairs(names) == [(1, 2), (4, 3)]
+
+
+def _coco(root, change):
+    path = root / "person.json"
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+    return lambda: COCOReader(path, root / "pictures")[0]
+
+
+def _annotation(**values):
+    return lambda content: content["annotations"][0].update(values)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (_annotation(keypoints=[1, 2, 2]), r"person.json \(annotation 11\): 3 numbers .* 9"),
+        (_annotation(keypoints=[1, 2, 3] * 3), "keypoint 0 has visibility 3"),
+        (_annotation(keypoints=[float("nan"), 2, 2] * 3), r"\(annotation 11\): keypoint 0 is at"),
+        (_annotation(bbox=[1, 2, 0, 5]), r"\(annotation 11\): bbox is \[1, 2, 0, 5\]"),
+        (_annotation(bbox=None), r"\(annotation 11\): bbox is None"),
+        (_annotation(image_id=99), "image_id 99 is no picture"),
+        (_annotation(id=14), "the same id"),
+        (lambda c: c["images"][0].update(width=50), "says 50x80"),
+        (lambda c: c["images"][0].update(file_name="b.png"), r"b.png \(record b.png#11\): no such"),
+        (lambda c: c["categories"][0].update(skeleton=[[1, 9]]), "skeleton does not fit"),
+        (lambda c: c["categories"][0].update(keypoints=7), "not a list of names"),
+        (lambda c: c.pop("images"), "no list of objects 'images'"),
+        (
+            lambda c: c["categories"].append({"id": 3, "name": "dog", "keypoints": ["tail"]}),
+            "2 categories have keypoints; name one; there are: person, dog",
+        ),
+    ],
+)
+def test_coco_errors(coco_root, change, message):
+    with pytest.raises(DataError, match=message):
+        _coco(coco_root, change)()
+
+
+def test_coco_category_by_name_and_missing_files(coco_root):
+    path = coco_root / "person.json"
+    _coco(coco_root, lambda c: c["categories"].append({"id": 3, "name": "dog", "keypoints": ["t"]}))
+    assert len(COCOReader(path, coco_root / "pictures", category="person")) == 2
+    with pytest.raises(DataError, match="no category 'cow'"):
+        COCOReader(path, coco_root / "pictures", category="cow")
+    with pytest.raises(DataError, match="coco-person: no records"):
+        COCOReader(path, coco_root / "pictures", category="dog")
+    with pytest.raises(DataError, match="no such folder"):
+        COCOReader(path, coco_root / "photos")
+    path.write_text("{")
+    with pytest.raises(DataError, match=r"person.json: not JSON"):
+        COCOReader(path, coco_root / "pictures")
+
+
+def test_folder_selections_and_ids(folder_root):
+    assert FolderReader(folder_root).ids == ["a/1.png", "b/2.png", "b/2.png#2"]
+    assert FolderReader(folder_root, "train").ids == ["a/1.png", "b/2.png"]
+    assert FolderReader(folder_root, subset="b").ids == ["b/2.png", "b/2.png#2"]
+    assert FolderReader(folder_root, subset=["a", "b"], groups=[1]).ids == ["a/1.png"]
+    assert [r.group for r in FolderReader(folder_root, "train")] == ["1", "2"]
+    with pytest.raises(DataError, match=r"no record with split 'test'; .*splits train, val; "):
+        FolderReader(folder_root, "test")
+
+
+def test_folder_unlabelled_keypoints_are_zero_and_wide_pictures_filled_up(folder_root):
+    record = FolderReader(folder_root, groups="2", size=100)[0]
+    # 100x50 becomes 100x100 with 25 black rows above and below.
+    np.testing.assert_array_equal(
+        record.keypoints, [[40, 45, 2], [10, 35, 1], [12, 39, 2], [0, 0, 0]]
+    )
+    assert not record.image[:25].any()
+    assert (record.image[25:75].max(axis=2) > 0).all()
+
+
+def _write(root, *entries):
+    root.mkdir(exist_ok=True)
+    save(root / "p.png", grey_picture(20, 20))
+    lines = (e if isinstance(e, str) else json.dumps({"file": "p.png"} | e) for e in entries)
+    (root / "index.jsonl").write_text("\n".join(lines))
+    return root
+
+
+def test_folder_visibility_as_a_flag_or_as_coco_has_it(tmp_path):
+    flags = _write(tmp_path / "x", {"keypoints": [[1, 2, 1], [3, 4, 0]]})
+    np.testing.assert_array_equal(FolderReader(flags)[0].keypoints[:, 2], [2, 0])
+    reader = FolderReader(flags, visibility="coco")
+    np.testing.assert_array_equal(reader[0].keypoints[:, 2], [1, 0])
+    pairs = _write(tmp_path / "y", {"keypoints": [[1, 2], [3, 4]]})
+    np.testing.assert_array_equal(FolderReader(pairs)[0].keypoints[:, 2], [2, 2])
+
+
+def test_folder_skeletons(tmp_path):
+    root = _write(tmp_path, {"keypoints": [[1, 2]] * 21})
+    assert FolderReader(root).skeleton is HAND_21
+    root = _write(tmp_path, {"keypoints": [[1, 2]] * 2})
+    assert FolderReader(root).skeleton == Skeleton.generic(2)
+    own = Skeleton("ends", ("left", "right"), ((0, 1),), ((0, 1),))
+    (root / "skeleton.json").write_text(json.dumps(own.to_dict()))
+    assert FolderReader(root).skeleton == own
+    for text, message in (
+        ("[1]", "not a skeleton"),
+        ('{"name": "a"}', "not a skeleton"),
+        ('{"name": "a", "keypoints": ["b"], "edges": [[0, 5]]}', "edges has the pair"),
+        ('{"name": "a", "keypoints": ["b"]}', r"index.jsonl:1 \(record p.png\): 2 keypoints, ex"),
+    ):
+        (root / "skeleton.json").write_text(text)
+        with pytest.raises(DataError, match=message):
+            FolderReader(root)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("{", r"index.jsonl:2: not a line of JSON"),
+        ("[]", r"index.jsonl:2: expected an object with a text 'file'"),
+        ({"keypoints": 5}, r"index.jsonl:2 \(record p.png\): expected a list"),
+        ({"keypoints": [[1, 2]]}, r"index.jsonl:2 \(record p.png\): 1 keypoints, expected 2"),
+        ({"keypoints": [[1, 2], [1]]}, r"index.jsonl:2 .*rows of x, y, visibility"),
+        ({"keypoints": [[1, None, 2], [1, 2, 2]]}, r"index.jsonl:2 .*keypoint 0 is at"),
+        ({"keypoints": [[1, float("inf")], [1, 2]]}, r"index.jsonl:2 .*keypoint 0 is at"),
+        ({"keypoints": [[1, 2, 1.5], [1, 2, 2]]}, r"index.jsonl:2 .*visibility 1.5"),
+        ({"keypoints": [[1, 2], [1, 2]], "box": [1, 2]}, r"index.jsonl:2 .*box is \[1, 2\]"),
+    ],
+)
+def test_folder_errors(tmp_path, line, message):
+    root = _write(tmp_path, {"keypoints": [[1, 2, 2], [3, 4, 2]]}, line)
+    with pytest.raises(DataError, match=message):
+        FolderReader(root)
+
+
+def test_folder_missing_things(tmp_path):
+    with pytest.raises(DataError, match=r"index.jsonl: no such file"):
+        FolderReader(tmp_path)
+    (tmp_path / "index.jsonl").write_text("\n\n")
+    with pytest.raises(DataError, match=r"index.jsonl: no records"):
+        FolderReader(tmp_path)
+    root = _write(tmp_path, {"keypoints": [[1, 2]]})
+    with pytest.raises(DataError, match="size is 4"):
+        FolderReader(root, size=4)
+    with pytest.raises(DataError, match="visibility is 'maybe'"):
+        FolderReader(root, visibility="maybe")
+    (root / "p.png").write_bytes(b"not a picture")
+    with pytest.raises(DataError, match=r"p.png \(record p.png\): cannot be read as a picture"):
+        FolderReader(root)[0]

@@ -1,0 +1,110 @@
+import json
+import sys
+
+import pytest
+
+from keras_shr.data import (
+    READERS,
+    COCOReader,
+    FolderReader,
+    PreparedReader,
+    RenderedReader,
+    RHDReader,
+    STBReader,
+    open_data,
+    open_reader,
+    prepare,
+)
+from keras_shr.errors import DataError
+
+
+def test_open_reader(stb_root):
+    reader = open_reader("stb", stb_root, split="test", sensor="SK", size=64)
+    assert isinstance(reader, STBReader)
+    assert (reader.size, reader.sensor, len(reader)) == (64, "SK", 3)
+    with pytest.raises(DataError, match="no kind of data 'lsp'; there are rhd, stb, coco"):
+        open_reader("lsp", stb_root)
+    with pytest.raises(DataError, match="stb has no option 'groups'; it has split, sensor, size"):
+        open_reader("stb", stb_root, groups="a")
+    assert set(READERS) == {"rhd", "stb", "coco", "folder", "rendered", "prepared"}
+
+
+def test_specifications(folder_root, coco_root):
+    reader = open_data(f"folder:{folder_root}?subset=a,b&groups=1&visibility=coco", size=64)
+    assert isinstance(reader, FolderReader)
+    assert (reader.ids, reader.size) == (["a/1.png"], 64)
+    reader = open_data("rendered:1000?seed=3&size=128")
+    assert (len(reader), reader.seed, reader.size) == (1000, 3, 128)
+    reader = open_data(f"coco:{coco_root}/person.json?images_root={coco_root}/pictures&padding=1.5")
+    assert isinstance(reader, COCOReader)
+    assert reader.padding == 1.5
+    assert open_data(reader) is reader
+
+
+def test_rendered_splits_do_not_overlap():
+    ids = [set(open_data("rendered:500", split).ids) for split in ("train", "val", "test")]
+    assert len(set.union(*ids)) == 1500
+    assert open_data("rendered:5?start=7").ids[0] == "rendered/0/00000007"
+    with pytest.raises(DataError, match="rendered hands have the splits"):
+        open_data("rendered:5", "dev")
+    with pytest.raises(DataError, match="count is 0"):
+        RenderedReader(0)
+
+
+def test_guesses(rhd_root, stb_root, folder_root, coco_root):
+    assert isinstance(open_data(rhd_root), RHDReader)
+    assert isinstance(open_data(rhd_root.parent / "RHD_published_v2", "test"), RHDReader)
+    assert isinstance(open_data(str(stb_root), "test"), STBReader)
+    assert isinstance(open_data(folder_root, "val"), FolderReader)
+    (coco_root / "a.png").write_bytes((coco_root / "pictures" / "a.png").read_bytes())
+    assert isinstance(open_data(coco_root / "person.json", "val"), COCOReader)
+
+
+def test_prepared_folders(stb_root, tmp_path):
+    for split in ("train", "test"):
+        prepare(STBReader(stb_root, split, size=32), tmp_path / "p" / split)
+    for spec in (tmp_path / "p", f"{tmp_path}/p/test", f"prepared:{tmp_path}/p/test"):
+        reader = open_data(spec, "test")
+        assert isinstance(reader, PreparedReader)
+        assert reader.split == "test"
+        assert reader.size == 32
+    assert open_data(tmp_path / "p" / "train", "training").split == "train"
+    with pytest.raises(DataError, match="prepared from the split 'train', but 'test'"):
+        open_data(tmp_path / "p" / "train", "test")
+    with pytest.raises(DataError, match="prepared with size 32, asked for 64"):
+        open_data(tmp_path / "p" / "train", size=64)
+
+
+def test_what_cannot_be_guessed(tmp_path):
+    with pytest.raises(DataError, match=r"looked for manifest.json .*index.jsonl .*\.json file"):
+        open_data(tmp_path)
+    with pytest.raises(DataError, match="no such file or folder, and not a specification such as"):
+        open_data(tmp_path / "nothing")
+    with pytest.raises(DataError, match="no such file or folder"):
+        open_data("C:/hands")
+    with pytest.raises(DataError, match="expected a number of hands"):
+        open_data("rendered:many")
+    with pytest.raises(DataError, match="seed is 'x'; expected a number"):
+        open_data("rendered:10?seed=x")
+    with pytest.raises(DataError, match="rendered has no option 'colour'"):
+        open_data("rendered:10?colour=red")
+
+
+def test_descriptions_are_json_and_know_no_folder(stb_root, folder_root, coco_root):
+    for reader in (STBReader(stb_root), FolderReader(folder_root), open_data("rendered:3")):
+        text = json.dumps(reader.describe())
+        assert str(stb_root.parent) not in text
+
+
+def test_reading_needs_no_tensorflow():
+    """Importing the package's data modules, without its backend, loads NumPy and Pillow only."""
+    import subprocess
+
+    code = (
+        "import sys, types; m = sys.modules['keras_shr'] = types.ModuleType('keras_shr');"
+        "m.__path__ = [sys.argv[1]]; import keras_shr.data;"
+        "print([n for n in ('tensorflow', 'keras', 'jax', 'scipy') if n in sys.modules])"
+    )
+    package = sys.modules["keras_shr"].__path__[0]
+    result = subprocess.run([sys.executable, "-c", code, package], capture_output=True, text=True)
+    assert result.stdout.strip() == "[]", result.stderr
