@@ -12,7 +12,7 @@ from keras_shr.rendering.texture import skin_atlas
 
 def colour(rng, vivid=None):
     """A random colour, 0..255, mostly muted as most things are."""
-    vivid = rng.beta(1.2, 3) if vivid is None else vivid
+    vivid = rng.beta(1.0, 4.5) if vivid is None else vivid
     hue, value = rng.random(), rng.beta(1.6, 1.4)
     spectrum = 0.5 + 0.5 * np.cos(2 * np.pi * (hue + np.array([0, 1 / 3, 2 / 3])))
     return 255 * value * (1 - vivid + vivid * spectrum)
@@ -67,7 +67,7 @@ def clouds(rng, height, width):
     a, b, c = (noise(rng, height, width, scale)[..., None] for _ in range(3))
     tint, other = colour(rng), colour(rng)
     mixed = tint + (other - tint) / (1 + np.exp(-1.5 * a))
-    return mixed + b * rng.uniform(5, 30) + c * rng.normal(0, 14, 3)
+    return mixed + b * rng.uniform(5, 30) + c * rng.normal(0, 6, 3)
 
 
 def cloth(rng, height, width):
@@ -86,6 +86,7 @@ def cloth(rng, height, width):
     elif kind == 2:
         lines = ((np.floor(u) + np.floor(v)) % 2).astype(float)
     a, b = colour(rng), colour(rng)
+    b = a + rng.uniform(0.15, 1) * (b - a)
     shade = 0.8 + 0.4 * _ramp(rng, height, width)[..., None]
     return (a + lines[..., None] * (b - a)) * shade
 
@@ -273,4 +274,9 @@ SHARES = (0.14, 0.06, 0.12, 0.06, 0.2, 0.16, 0.1, 0.16)
 def random_background(rng, height, width):
     """A background of a random kind, float `(height, width, 3)` in 0..255."""
     style = STYLES[rng.choice(len(STYLES), p=SHARES)]
-    return np.clip(style(rng, height, width), 0, 255)
+    picture = style(rng, height, width).astype(np.float32)
+    # nothing real is lit evenly or quite smooth
+    light = 1 + rng.uniform(0, 0.22) * noise(rng, height, width, 0.12)
+    picture *= np.clip(light, 0.4, 1.7)[..., None]
+    picture += (rng.uniform(0, 5) * noise(rng, height, width, 0.99))[..., None]
+    return np.clip(picture, 0, 255)

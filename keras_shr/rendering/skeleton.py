@@ -48,10 +48,10 @@ def _frame(along, dorsal):
 # (the last one ends at the keypoint "tip", a few mm inside the flesh), radii at the joints.
 _CHAINS = {
     "thumb": (
-        (21, 20, -9),
-        (0.73, 0.65, -0.22),
+        (24.5, 21.5, -9),
+        (0.705, 0.668, -0.239),
         (0.50, -0.42, 0.62),
-        (44, 34, 25),
+        (40.5, 32.5, 24.5),
         (13, 11.2, 9.8, 7.6),
     ),
     "index": (
