@@ -62,17 +62,17 @@ def weight_within(errors, weights, thresholds, inclusive=True, per_keypoint=Fals
         inclusive: `<=` or `<`.
         per_keypoint: keep the keypoints apart.
 
+    Takes T times the memory of `errors`: hand a large test set over in parts.
+
     Returns:
         `(T,)` and `()`, or with `per_keypoint` `(T, keypoints)` and `(keypoints,)`.
     """
-    axis = 0 if per_keypoint else (0, 1)
-    none = ops.zeros_like(weights)
-    # One threshold at a time: all at once would need T times the memory of a whole test set.
-    within = [
-        ops.sum(ops.where(errors <= t if inclusive else errors < t, weights, none), axis=axis)
-        for t in thresholds
-    ]
-    return ops.stack(within), ops.sum(weights, axis=axis)
+    limits = ops.convert_to_tensor(np.asarray(thresholds), dtype=errors.dtype)[:, None, None]
+    hit = errors <= limits if inclusive else errors < limits
+    within = ops.where(hit, weights, ops.zeros_like(weights))  # (T, batch, keypoints)
+    if per_keypoint:
+        return ops.sum(within, axis=1), ops.sum(weights, axis=0)
+    return ops.sum(within, axis=(1, 2)), ops.sum(weights)
 
 
 def area(within, total, threshold_weights):

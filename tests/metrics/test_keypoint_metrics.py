@@ -12,10 +12,10 @@ from keras_shr.skeletons import HAND_21
 
 PROPERTY = settings(max_examples=12, deadline=None)
 
-CUTS = ((), (3, 4), (0, 3, 6))  # few different batch sizes: JAX compiles for each
+CUTS = ((), (4,), (2,))  # few different batch sizes: JAX compiles for each
 
 
-def sample(seed, batch=7, keypoints=5, spread=20.0, visible=(0, 1, 2)):
+def sample(seed, batch=6, keypoints=5, spread=20.0, visible=(0, 1, 2)):
     """Labels (batch, keypoints, 3) and predictions (batch, keypoints, 2)."""
     rng = np.random.default_rng(seed)
     xy = rng.uniform(0, 100, (batch, keypoints, 2))
@@ -153,7 +153,7 @@ def test_broken_labels_and_nothing_to_count():
 def test_against_the_oracle(seed, visibility, weighted):
     y_true, y_pred = sample(seed)
     rng = np.random.default_rng(seed + 1)
-    weight = rng.choice([0, 0.5, 1, 3], (7, 5)).astype("float32") if weighted else None
+    weight = rng.choice([0, 0.5, 1, 3], (6, 5)).astype("float32") if weighted else None
     options = {"visibility": visibility, "scale": 2.0}
     made = {
         "pck": metrics.PCK(12, **options),
@@ -182,7 +182,7 @@ def test_against_the_oracle(seed, visibility, weighted):
 @given(st.integers(0, 10**6), st.sampled_from(CUTS))
 def test_order_and_batches_do_not_matter(seed, cuts):
     y_true, y_pred = sample(seed)
-    order = np.random.default_rng(seed).permutation(7)
+    order = np.random.default_rng(seed).permutation(6)
     for make in (lambda: metrics.PCK(9), metrics.KeypointAUC, metrics.EndPointError):
         whole = run(make(), y_true, y_pred)
         cut = run(make(), y_true[order], y_pred[order], cuts=cuts)
@@ -210,11 +210,18 @@ def test_auc_curve_is_pck():
     y_true, y_pred = sample(3)
     for convention, rule in metrics.CONVENTIONS.items():
         metric = metrics.KeypointAUC(convention)
-        run(metric, y_true, y_pred, cuts=[2, 5])
+        run(metric, y_true, y_pred, cuts=[2])
         expected = metrics.pck_curve(y_true, y_pred, rule.thresholds)
         if rule.inclusive:
             np.testing.assert_allclose(metric.curve(), expected, atol=1e-6)
         assert len(metric.curve()) == len(metric.thresholds)
+
+
+def test_an_empty_batch_changes_nothing():
+    y_true, y_pred = sample(1)
+    for metric in (metrics.PCK(0.3, "box"), metrics.KeypointAUC("mmpose"), metrics.NME((0, 1))):
+        before = run(metric, y_true, y_pred)
+        assert run(metric, y_true[:0], y_pred[:0]) == before
 
 
 def test_errors_of_use():
@@ -230,6 +237,6 @@ def test_errors_of_use():
     with pytest.raises(KerasShrError, match="there are 5 keypoints"):
         metrics.NME((0, 9)).update_state(y_true, y_pred)
     with pytest.raises(KerasShrError, match="sample_weight has shape"):
-        metrics.PCK(1).update_state(y_true, y_pred, np.ones((7, 5, 1)))
+        metrics.PCK(1).update_state(y_true, y_pred, np.ones((6, 5, 1)))
     with pytest.raises(KerasShrError, match="third column"):
         metrics.PCK(1, visibility="seen").update_state(y_true[..., :2], y_pred)
