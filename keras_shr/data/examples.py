@@ -31,15 +31,12 @@ def decode_example(data: bytes) -> dict:
     Raises:
         ValueError: `data` is no Example.
     """
-    features = {}
-    view = memoryview(data)
-    for number, features_message in _fields(view):
-        if number != 1:
-            continue
-        for _, entry in _fields(features_message):
-            parts = dict(_fields(entry))
-            features[bytes(parts[1]).decode()] = _value(parts[2])
-    return features
+    try:
+        messages = [content for number, content in _fields(memoryview(data)) if number == 1]
+        entries = [dict(_fields(entry)) for message in messages for _, entry in _fields(message)]
+        return {bytes(entry[1]).decode(): _value(entry[2]) for entry in entries}
+    except (KeyError, IndexError, TypeError) as error:
+        raise ValueError(f"a part is missing ({type(error).__name__}: {error})") from None
 
 
 def _feature(value):

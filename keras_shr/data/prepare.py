@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from keras_shr.data.base import Reader
-from keras_shr.data.examples import encode_example
+from keras_shr.data.examples import decode_example, encode_example
 from keras_shr.data.images import encode_image
 from keras_shr.data.manifest import (
     IDS,
@@ -18,7 +18,7 @@ from keras_shr.data.manifest import (
     write_json,
     write_text,
 )
-from keras_shr.data.shards import Shard, check_shard, write_shard
+from keras_shr.data.shards import Shard, check_shard, file_sha256, scan_shard, write_shard
 from keras_shr.data.workers import run_tasks
 from keras_shr.errors import DataError
 
@@ -68,16 +68,16 @@ def prepare(
     plan |= {"quality": quality, **reader.describe()}
     journal = _open_journal(output, plan)
 
-    finished = _intact_shards(output, journal)
+    finished = _intact_shards(output, journal, reader)
     tasks = [i for i in range(shards) if str(i) not in finished]
     done = sum(shard.records for shard in finished.values())
     if progress is not None:
         progress(done, count)
     shared = (reader, str(output), shards, image_format, quality)
+    _write_journal(output, journal, finished)
     for index, shard in run_tasks(_write_one, tasks, shared, workers or os.cpu_count() or 1):
         finished[str(index)] = shard
-        journal["finished"][str(index)] = shard._asdict()
-        write_json(output / _JOURNAL, journal)
+        _write_journal(output, journal, finished)
         done += shard.records
         if progress is not None:
             progress(done, count)
@@ -154,16 +154,36 @@ def _open_journal(output, plan):
     return journal
 
 
-def _intact_shards(output, journal):
-    """Finished shards whose files are as they were written; a damaged one takes the manifest
-    away, since the folder is not complete any more."""
-    intact = {}
-    for index, value in journal["finished"].items():
-        shard = Shard(**value)
+def _write_journal(output, journal, finished):
+    journal["finished"] = {i: finished[i]._asdict() for i in sorted(finished, key=int)}
+    write_json(output / _JOURNAL, journal)
+
+
+def _intact_shards(output, journal, reader):
+    """Shards whose files are as they were written; a damaged one takes the manifest away, since
+    the folder is not complete any more. A file that was renamed just before a kill is not in the
+    journal yet: it is kept if all its records are whole and the right ones."""
+    intact, shards = {}, journal["plan"]["shards"]
+    for index in range(shards):
+        path = output / shard_name(index, shards)
         try:
-            check_shard(output, shard)
-        except DataError:
+            if str(index) in journal["finished"]:
+                shard = Shard(**journal["finished"][str(index)])
+                check_shard(output, shard)
+            elif path.exists():
+                shard = _examined(path, shard_range(index, shards, len(reader)), reader)
+            else:
+                continue
+        except ValueError:  # DataError is one
             (output / MANIFEST).unlink(missing_ok=True)
         else:
-            intact[index] = shard
+            intact[str(index)] = shard
     return intact
+
+
+def _examined(path, indices, reader):
+    records = [data for _, data in scan_shard(path)]
+    ids = [decode_example(data).get("id", b"").decode() for data in records]
+    if ids != [reader.ids[i] for i in indices]:
+        raise DataError(f"{path}: not the records {indices.start} to {indices.stop - 1}")
+    return Shard(path.name, len(records), path.stat().st_size, file_sha256(path))

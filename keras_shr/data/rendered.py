@@ -34,7 +34,7 @@ class RenderedReader(Reader):
         self.seed, self._first = int(seed), int(start) + SPLIT_STARTS[split or "train"]
         options = {"seed": self.seed, "first": self._first}
         last = self._first + int(count)
-        ids = [f"rendered/{self.seed}/{i:08d}" for i in range(self._first, last)]
+        ids = [f"rendered-{self.seed}-{i:06d}" for i in range(self._first, last)]
         name = f"rendered-{split}" if split else "rendered"
         super().__init__(name, HAND_21, size, ids, split, options)
 

@@ -44,7 +44,7 @@ def test_specifications(folder_root, coco_root):
 def test_rendered_splits_do_not_overlap():
     ids = [set(open_data("rendered:500", split).ids) for split in ("train", "val", "test")]
     assert len(set.union(*ids)) == 1500
-    assert open_data("rendered:5?start=7").ids[0] == "rendered/0/00000007"
+    assert open_data("rendered:5?start=7").ids[0] == "rendered-0-000007"
     with pytest.raises(DataError, match="rendered hands have the splits"):
         open_data("rendered:5", "dev")
     with pytest.raises(DataError, match="count is 0"):
