@@ -1,15 +1,14 @@
 """Image perturbations: ten batched kinds for training, all fifteen by the reference library."""
 
-from keras_shr.perturbations._mixture import (
+from keras_shr.perturbations import reference
+from keras_shr.perturbations._mixture import perturb, perturb_kind, perturb_with_labels
+from keras_shr.perturbations._registry import (
     ALL_PERTURBATIONS,
     EVALUATION_PERTURBATIONS,
     NATIVE,
     TRAINING_PERTURBATIONS,
     check_perturbations,
     check_severities,
-    perturb,
-    perturb_kind,
-    perturb_with_labels,
 )
 
 __all__ = [
@@ -22,4 +21,5 @@ __all__ = [
     "perturb",
     "perturb_kind",
     "perturb_with_labels",
+    "reference",
 ]

@@ -96,11 +96,15 @@ def motion_filter(planes, weights, angle, limit):
 
 def _waves(shift, length):
     """cos and sin, `(batch, taps, length)`, of the spectrum of reading `shift` points further."""
-    frequency = ops.convert_to_tensor(np.arange(length, dtype="float32"))
-    # The product is an exact integer; taking it modulo the length keeps the angle exact too.
-    turn = ops.expand_dims(shift, -1) * frequency
-    turn = (turn - length * ops.floor(turn / length)) * (2.0 * np.pi / length)
-    return ops.cos(turn), ops.sin(turn)
+    shift = ops.cast(shift, "int32") + _MOTION_TAPS
+    return tuple(ops.take(ops.convert_to_tensor(table), shift, axis=0) for table in _tables(length))
+
+
+@cache
+def _tables(length):
+    turn = np.outer(np.arange(-_MOTION_TAPS, _MOTION_TAPS + 1), np.arange(length)) % length
+    angle = turn * (2.0 * np.pi / length)
+    return np.cos(angle).astype("float32"), np.sin(angle).astype("float32")
 
 
 def _draw_motion(images, severity, seed):

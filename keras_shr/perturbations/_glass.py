@@ -23,7 +23,7 @@ def _smooth(planes, severity):
 
 @cache
 def _gaussian_matrices(length):
-    """`(5, length, length)`: Gaussian smoothing along an axis, the border repeated, cut at 4 sigma."""
+    """`(5, length, length)`: Gaussian smoothing of an axis, border repeated, cut at 4 sigma."""
     table = np.zeros((5, length, length), "float32")
     for matrix, (sigma, _, _) in zip(table, _GLASS, strict=True):
         reach = int(4.0 * sigma + 0.5)

@@ -1,5 +1,7 @@
 """A random kind and severity for each image of a batch."""
 
+from functools import partial
+
 import keras
 import numpy as np
 from keras import ops
@@ -7,37 +9,12 @@ from keras import ops
 from keras_shr import _random
 from keras_shr.errors import KerasShrError
 from keras_shr.perturbations import _common as common
-from keras_shr.perturbations._blur import DEFOCUS_BLUR, MOTION_BLUR
-from keras_shr.perturbations._colour import BRIGHTNESS, CONTRAST
-from keras_shr.perturbations._glass import GLASS_BLUR
-from keras_shr.perturbations._noise import GAUSSIAN_NOISE, SHOT_NOISE
-from keras_shr.perturbations._weather import FROST, SNOW
-from keras_shr.perturbations._zoom import ZOOM_BLUR
-
-NATIVE = {
-    perturbation.name: perturbation
-    for perturbation in (
-        BRIGHTNESS,
-        DEFOCUS_BLUR,
-        ZOOM_BLUR,
-        FROST,
-        CONTRAST,
-        GAUSSIAN_NOISE,
-        GLASS_BLUR,
-        MOTION_BLUR,
-        SHOT_NOISE,
-        SNOW,
-    )
-}
-TRAINING_PERTURBATIONS = tuple(NATIVE)
-EVALUATION_PERTURBATIONS = (
-    "gaussian_blur",
-    "jpeg_compression",
-    "saturate",
-    "spatter",
-    "speckle_noise",
+from keras_shr.perturbations._registry import (
+    NATIVE,
+    TRAINING_PERTURBATIONS,
+    check_perturbations,
+    check_severities,
 )
-ALL_PERTURBATIONS = TRAINING_PERTURBATIONS + EVALUATION_PERTURBATIONS
 
 
 def perturb(
@@ -81,32 +58,56 @@ def perturb_with_labels(
         `(images, kinds, severities)`: kinds are int32 `(batch,)` indices into `perturbations`,
         severities int32 `(batch,)`.
 
-    Each image's kind is uniform over the kinds, but the draws of a batch are stratified: of K
-    kinds, each gets a fixed share of ceil(batch / K) places, and a random permutation sends the
-    images to the places. So all shapes are static, which XLA needs, and the batch costs as much as
-    at most batch + K - 1 single images, not K times the batch.
+    Each image's kind is uniform over the K kinds, but the draws of a batch are stratified: each
+    kind gets ceil(batch / K) places, and a random permutation sends the images to the places. So
+    every shape is static, which XLA needs, and the batch costs as much as at most batch + K - 1
+    images of one kind, not K times the batch. A batch that is known to be smaller than K gets
+    different kinds, image by image, each through a switch that runs the one branch it needs; where
+    the batch size is unknown until run time, a batch smaller than K costs as much as one of K.
     """
     chosen = check_perturbations(perturbations, force)
-    severities = check_severities(severities)
+    levels = np.array(check_severities(severities), "int32")
+    pixels = _to_float(images)
+    order_seed, severity_seed, kind_seed = _random.split(seed, 3)
     count = ops.shape(images)[0]
-    kinds = len(chosen)
-    order_seed, severity_seed, *kind_seeds = _random.split(seed, 2 + kinds)
-    levels = ops.convert_to_tensor(np.array(severities, "int32"))
-    severity = ops.take(levels, _random.integers((count,), severity_seed, 0, len(severities)))
+    severity = _random.integers((count,), severity_seed, 0, len(levels))
+    severity = ops.take(ops.convert_to_tensor(levels), severity)
+    mix = _one_by_one if images.shape[0] in range(1, len(chosen)) else _stratified
+    perturbed, kinds = mix(pixels, severity, chosen, order_seed, kind_seed)
+    return _from_float(perturbed, images), kinds, severity
+
+
+def _stratified(pixels, severity, chosen, order_seed, kind_seed):
+    count, kinds = ops.shape(pixels)[0], len(chosen)
     share = (count + kinds - 1) // kinds
     place = _random.permutation(kinds * share, order_seed)
     # Places beyond the batch are filled with further copies; nobody reads them.
     image_at = ops.argsort(place) % count
     place = place[:count]
-    pixels = ops.take(_to_float(images), image_at, axis=0)
+    pixels_at = ops.take(pixels, image_at, axis=0)
     severity_at = ops.take(severity, image_at, axis=0)
     parts = []
-    for i, (name, kind_seed) in enumerate(zip(chosen, kind_seeds, strict=True)):
+    for i, (name, seed) in enumerate(zip(chosen, _random.split(kind_seed, kinds), strict=True)):
         part = slice(i * share, (i + 1) * share)
-        parts.append(_run(NATIVE[name], pixels[part], severity_at[part], kind_seed))
+        parts.append(_run(NATIVE[name], pixels_at[part], severity_at[part], seed))
     perturbed = ops.take(ops.concatenate(parts, axis=0), place, axis=0)
-    perturbed = ops.reshape(perturbed, (-1, *pixels.shape[1:]))
-    return _from_float(perturbed, images), place // share, severity
+    return ops.reshape(perturbed, (-1, *pixels.shape[1:])), place // share
+
+
+def _one_by_one(pixels, severity, chosen, order_seed, kind_seed):
+    count = pixels.shape[0]
+    # The draws of `_stratified` with one place for each kind: both give the same pictures.
+    kinds = _random.permutation(len(chosen), order_seed)[:count]
+    seeds = ops.take(ops.stack(_random.split(kind_seed, len(chosen))), kinds, axis=0)
+    branches = [partial(_run, NATIVE[name]) for name in chosen]
+
+    def one(arguments):
+        image, level, kind, seed = arguments
+        return ops.switch(kind, branches, image[None], level[None], seed)[0]
+
+    if count == 1:
+        return one((pixels[0], severity[0], kinds[0], seeds[0]))[None], kinds
+    return ops.map(one, (pixels, severity, kinds, seeds)), kinds
 
 
 def perturb_kind(images, kind, severity, seed, force=False):
@@ -116,8 +117,7 @@ def perturb_kind(images, kind, severity, seed, force=False):
         (severity,) = check_severities((severity,))
     severity = ops.cast(ops.convert_to_tensor(severity), "int32")
     severity = ops.broadcast_to(severity, (ops.shape(images)[0],))
-    perturbed = _run(NATIVE[kind], _to_float(images), severity, seed)
-    return _from_float(perturbed, images)
+    return _from_float(_run(NATIVE[kind], _to_float(images), severity, seed), images)
 
 
 def _run(perturbation, images, severity, seed):
@@ -126,8 +126,8 @@ def _run(perturbation, images, severity, seed):
 
 def _to_float(images):
     """float32 RGB; a grey image as three equal channels, as the reference does."""
-    height, width = common.static_size(images)
-    if len(images.shape) != 4 or images.shape[-1] not in (1, 3) or min(height, width) < 32:
+    valid = len(images.shape) == 4 and images.shape[-1] in (1, 3)
+    if not valid or min(common.static_size(images)) < 32:
         raise KerasShrError(
             f"images have shape {tuple(images.shape)}; perturbations take (batch, height, width, "
             "channels) with height and width of 32 or more and 3 channels, or 1 for grey"
@@ -145,40 +145,3 @@ def _from_float(perturbed, images):
         # By way of int32, since XLA has no direct path from float to uint8 on every device.
         perturbed = ops.cast(ops.floor(perturbed + common.TRUNCATION_SLACK), "int32")
     return ops.cast(perturbed, dtype)
-
-
-def check_perturbations(perturbations, force=False):
-    """The names as a tuple, if each can be used in training; else `KerasShrError`."""
-    if isinstance(perturbations, str):
-        perturbations = (perturbations,)
-    names = tuple(perturbations)
-    if not names:
-        raise KerasShrError("perturbations is empty; name at least one kind")
-    for name in names:
-        if name not in ALL_PERTURBATIONS:
-            raise KerasShrError(
-                f"unknown perturbation {name!r}; the kinds are " + ", ".join(ALL_PERTURBATIONS)
-            )
-        if name in EVALUATION_PERTURBATIONS and not force:
-            raise KerasShrError(
-                f"perturbation {name!r} is kept for evaluation and must stay unseen in training; "
-                "leave it out, or pass force=True"
-            )
-        if name not in NATIVE:
-            raise KerasShrError(
-                f"perturbation {name!r} has no native implementation yet; use "
-                "keras_shr.perturbations.reference.perturb for it"
-            )
-    if len(set(names)) != len(names):
-        raise KerasShrError(f"perturbations names a kind twice: {', '.join(names)}")
-    return names
-
-
-def check_severities(severities):
-    """The severities as a tuple of ints from 1 to 5; else `KerasShrError`."""
-    if isinstance(severities, int | np.integer):
-        severities = (severities,)
-    severities = tuple(severities)
-    if not severities or any(s not in common.SEVERITIES for s in severities):
-        raise KerasShrError(f"severities is {severities}; they must be integers from 1 to 5")
-    return tuple(int(s) for s in severities)

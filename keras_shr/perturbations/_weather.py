@@ -23,7 +23,7 @@ _SNOW = (
     (0.55, 0.3, 2.5, 0.85, 12, 12, 0.55),
 )
 _SNOW_REACH = 24  # the longest streak
-_SNOW_SIDE = 18  # how far it reaches sideways
+_SNOW_SIDE = 17  # how far it reaches sideways
 _FROST = ((1.0, 0.4), (0.8, 0.6), (0.7, 0.7), (0.65, 0.7), (0.6, 0.75))  # weights: image, frost
 
 
@@ -70,15 +70,20 @@ def _snow(images, severity, parameters):
     layer = ops.matmul(at_severity(rows, severity), noise)
     layer = ops.matmul(layer, ops.transpose(at_severity(columns, severity), (0, 2, 1)))
     layer = ops.where(layer < at_severity(_column(3), severity, 2), 0.0, layer)
-    layer = ops.expand_dims(ops.clip(layer, 0.0, 1.0), 1)
-    layer = common.zero_pad(layer, *(common.fast_length(int(n)) for n in layer.shape[2:]))
-    layer = motion_filter(
-        layer,
+    layer = ops.clip(layer, 0.0, 1.0)
+    # Two strips, one above the other, share a transform half as high.
+    half = (height + 1) // 2
+    strips = [layer[:, start : start + half + _SNOW_REACH] for start in (0, height - half)]
+    strips = ops.stack(strips, axis=1)
+    strips = common.zero_pad(strips, *(common.fast_length(int(n)) for n in strips.shape[2:]))
+    strips = motion_filter(
+        strips,
         at_severity(motion_taps([row[4:6] for row in _SNOW]), severity),
         parameters["angle"],
         at_severity(np.stack([heights, widths], 1), severity),
     )
-    layer = layer[:, 0, _SNOW_REACH : _SNOW_REACH + height, _SNOW_SIDE : _SNOW_SIDE + width]
+    strips = strips[:, :, _SNOW_REACH : _SNOW_REACH + half, _SNOW_SIDE : _SNOW_SIDE + width]
+    layer = ops.concatenate([strips[:, 0], strips[:, 1, 2 * half - height :]], axis=1)
     layer = ops.round(layer * 255.0)
     layer = ops.expand_dims(layer + ops.flip(layer, axis=(1, 2)), -1)
     weights = ops.convert_to_tensor(np.array([0.299, 0.587, 0.114], "float32"))

@@ -1,6 +1,7 @@
 """Zoom blur, and the reference's `clipped_zoom` as matrices."""
 
 from functools import cache
+from itertools import pairwise
 from math import ceil
 
 import numpy as np
@@ -27,26 +28,78 @@ def zoom_matrix(length, factor):
 
 
 @cache
-def _matrices(length):
-    """`(5, layers, length, length)`: each zoom along one axis, zero where a severity has fewer."""
-    layers = max(len(factors) for factors in _FACTORS)
-    table = np.zeros((5, layers, length, length), "float32")
+def _places(length):
+    """Where each zoomed layer reads along an axis: `(5, length, layers)`, in source pixels.
+
+    Layers that a severity does not have read far outside, where every weight is zero. The factor
+    1, the image itself, is left out.
+    """
+    layers = max(len(factors) for factors in _FACTORS) - 1
+    table = np.full((5, length, layers), -10.0, "float32")
     for severity, factors in enumerate(_FACTORS):
-        for layer, factor in enumerate(factors):
+        for layer, factor in enumerate(factors[1:]):
             matrix, start = zoom_matrix(length, factor)
-            table[severity, layer, :, start : start + matrix.shape[1]] = matrix[:length]
+            matrix = matrix[:length]
+            inside = matrix.sum(axis=1) > 0.5
+            place = matrix @ np.arange(start, start + matrix.shape[1])
+            table[severity, inside, layer] = place[inside]
     return table
 
 
+def _blocks(length):
+    """Cut an axis in four: slices of the output and of the source that it is computed from."""
+    edges = [length * i // 4 for i in range(5)]
+    places = _places(length)
+    blocks = []
+    for start, stop in pairwise(edges):
+        read = places[:, start:stop]
+        read = read[read > -1.0]
+        first, last = int(np.floor(read.min())), min(int(np.floor(read.max())) + 2, length)
+        blocks.append((slice(start, stop), slice(first, last)))
+    return blocks
+
+
+def _weights(places, source):
+    """Linear interpolation as a matrix: one row for each place, one column for each pixel."""
+    pixels = ops.convert_to_tensor(np.arange(source.start, source.stop, dtype="float32"))
+    return ops.relu(1.0 - ops.abs(ops.expand_dims(places, -1) - pixels))
+
+
 def _zoom(images, severity, parameters):
+    """Zoom, add up, divide.
+
+    A zoomed layer is rows @ image @ columns, with a different pair of matrices for each layer, so
+    the sum over the layers cannot be taken first. The matrices have a narrow band only: block by
+    block of the output, with the layers side by side in one product, a third of the work is left
+    at any size.
+    """
     height, width = common.static_size(images)
-    planes = ops.expand_dims(common.channels_first(images), 2)
-    rows = ops.expand_dims(at_severity(_matrices(height), severity), 1)
-    columns = ops.expand_dims(at_severity(_matrices(width), severity), 1)
-    layers = ops.matmul(ops.matmul(rows, planes), ops.transpose(columns, (0, 1, 2, 4, 3)))
-    count = np.array([len(factors) + 1.0 for factors in _FACTORS])
-    total = ops.sum(layers, axis=2) + planes[:, :, 0]
-    return common.clip(common.channels_last(total / at_severity(count, severity, 3)))
+    planes = common.channels_first(images)
+    row_places = at_severity(_places(height), severity)
+    column_places = at_severity(_places(width), severity)
+    columns = []
+    for out, source in _blocks(width):
+        weights = ops.transpose(_weights(column_places[:, out], source), (0, 2, 3, 1))
+        columns.append((source, ops.reshape(weights, (-1, 1, *_merged(weights)))))
+    strips = []
+    for out, source in _blocks(height):
+        weights = _weights(row_places[:, out], source)
+        count, layers = weights.shape[1:3]
+        weights = ops.reshape(weights, (-1, 1, count * layers, weights.shape[3]))
+        strip = []
+        for column_source, column_weights in columns:
+            part = ops.matmul(weights, planes[:, :, source, column_source])
+            # Rows are ordered (row, layer): layers move over to the columns without a copy.
+            part = ops.reshape(part, (-1, 3, count, layers * part.shape[3]))
+            strip.append(ops.matmul(part, column_weights))
+        strips.append(ops.concatenate(strip, axis=3))
+    total = ops.concatenate(strips, axis=2) + 2.0 * planes
+    layers = np.array([len(factors) + 1.0 for factors in _FACTORS])
+    return common.clip(common.channels_last(total / at_severity(layers, severity, 3)))
+
+
+def _merged(weights):
+    return weights.shape[1] * weights.shape[2], weights.shape[3]
 
 
 ZOOM_BLUR = Perturbation("zoom_blur", common.draw_nothing, _zoom)
