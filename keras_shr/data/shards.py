@@ -55,8 +55,13 @@ def write_shard(path, messages: Iterable[bytes]) -> Shard:
     return Shard(path.name, count, size, digest.hexdigest())
 
 
-def read_record(stream, offset: int, path, number: int) -> bytes:
-    """The data of the record that starts at byte `offset`, checked.
+def read_record(stream, offset: int, path, number: int, verify: bool = True) -> bytes:
+    """The data of the record that starts at byte `offset`.
+
+    Args:
+        stream: the open file.
+        path, number: of the shard and the record, for errors.
+        verify: compare the data with their checksum.
 
     Raises:
         DataError: naming the shard, the record's number in it and the byte where it starts.
@@ -68,7 +73,7 @@ def read_record(stream, offset: int, path, number: int) -> bytes:
     if len(content) < length + _FOOTER.size:
         raise DataError(f"{where} is truncated: the file ends {_missing(content, length)} short")
     data = content[:length]
-    if masked_crc32c(data) != _FOOTER.unpack(content[length:])[0]:
+    if verify and masked_crc32c(data) != _FOOTER.unpack(content[length:])[0]:
         raise DataError(f"{where} is corrupted: its checksum does not match; prepare it again")
     return data
 

@@ -203,10 +203,10 @@ def test_read_back_errors_name_shard_record_and_byte(reader, output):
     offset = prepared._offsets[1][1]
     path.write_bytes(content[: offset + 99] + b"?" + content[offset + 100 :])
     damaged = PreparedReader(output)
-    np.testing.assert_array_equal(damaged[3].image, good[3].image)
+    np.testing.assert_array_equal(damaged[2].image, good[2].image)
     where = rf"shard-00001-of-00002.tfrecord: record 1 at byte {offset} is corrupted"
     with pytest.raises(DataError, match=where):
-        damaged[4]
+        damaged[3]
     path.write_bytes(content[: offset + 99])
     with pytest.raises(DataError, match=rf"tfrecord: record 1 at byte {offset} is truncated"):
         PreparedReader(output)
