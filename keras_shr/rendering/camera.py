@@ -37,14 +37,15 @@ def random_view(rng):
     return turn(2, roll) @ turn(0, tilt) @ turn(1, facing) @ UPRIGHT
 
 
-def look_at(points, rng, size, truncated=0.06):
+def look_at(points, rng, size, truncated=0.06, widest=2.3):
     """Where the hand stands and the camera of a square crop about it.
 
     Args:
-        points: `(21, 3)` mm, keypoints about the wrist, turned into the camera's axes.
+        points: `(n, 3)` mm about the wrist, turned into the camera's axes.
         rng: NumPy generator.
         size: side of the crop, pixels.
         truncated: share of crops that may cut the hand.
+        widest: largest side of the others, in sides of the keypoints' box.
 
     Returns:
         origin `(3,)` mm to add to the points, camera matrix `(3, 3)`.
@@ -60,7 +61,7 @@ def look_at(points, rng, size, truncated=0.06):
     low, high = rays.min(axis=0), rays.max(axis=0)
     extent = np.maximum((high - low).max(), 60 / distance)
     cut = rng.random() < truncated
-    factor = rng.uniform(0.85, 1.15) if cut else np.exp(rng.uniform(np.log(1.22), np.log(2.3)))
+    factor = rng.uniform(0.85, 1.15) if cut else np.exp(rng.uniform(np.log(1.22), np.log(widest)))
     room = 0.5 * (factor * extent - (high - low)) if not cut else np.full(2, 0.2 * extent)
     shift = np.clip(rng.normal(0, 0.35, 2), -0.85, 0.85) * (room - 0.04 * factor * extent)
     middle = 0.5 * (low + high) + shift
