@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from numbers import Integral
 
 import numpy as np
 
@@ -73,6 +74,13 @@ class Reader(Sequence):
             "skeleton": self.skeleton.to_dict(),
             "ids_sha256": hashlib.sha256("\n".join(self.ids).encode()).hexdigest(),
         }
+
+
+def whole_number(name: str, value, least: int) -> int:
+    """`value` if it is a whole number of at least `least`, else a DataError that names it."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+        raise DataError(f"{name} is {value!r}; expected a whole number of at least {least}")
+    return int(value)
 
 
 def clean_keypoints(values, count: int, where: str) -> np.ndarray:

@@ -58,7 +58,7 @@ class FolderReader(Reader):
         labels = [clean_keypoints(e["keypoints"], len(skeleton), w) for w, e in entries]
         if visibility == "auto":
             visibility = "coco" if any((k[:, 2] == 2).any() for k in labels) else "flag"
-        self._entries, self._labels, ids, seen = [], [], [], Counter()
+        self._records, ids, seen = [], [], Counter()
         for (_, entry), keypoints in zip(entries, labels, strict=True):
             if split is not None and entry.get("split") != split:
                 continue
@@ -68,11 +68,10 @@ class FolderReader(Reader):
                 continue
             if visibility == "flag":
                 keypoints[keypoints[:, 2] > 0, 2] = 2
-            self._entries.append(entry)
-            self._labels.append(keypoints)
-            seen[entry["file"]] += 1  # several hands of one picture are several lines
-            number = seen[entry["file"]]
-            ids.append(entry["file"] if number == 1 else f"{entry['file']}#{number}")
+            file = entry["file"]
+            self._records.append((file, entry.get("box"), str(entry.get("group", "")), keypoints))
+            seen[file] += 1  # several hands of one picture are several lines
+            ids.append(file if seen[file] == 1 else f"{file}#{seen[file]}")
         if not ids:
             raise DataError(_nothing_left(self.root / INDEX, entries, split, groups, subset))
         parts = [self.root.name or "folder", *(subset or []), *([split] if split else [])]
@@ -82,18 +81,14 @@ class FolderReader(Reader):
         )
 
     def _read(self, index):
-        entry, record = self._entries[index], self.ids[index]
-        path = self.root / entry["file"]
-        image = read_image(path, record)
-        if entry.get("box") is None:
+        (file, rectangle, group, keypoints), record = self._records[index], self.ids[index]
+        image = read_image(self.root / file, record)
+        if rectangle is None:
             box = SquareBox.of_image(*image.shape[:2])
         else:
-            box = SquareBox.of_rectangle(*entry["box"], self.padding)
+            box = SquareBox.of_rectangle(*rectangle, self.padding)
         return Record(
-            crop(image, box, self.size),
-            place_in_crop(self._labels[index], box, self.size),
-            record,
-            str(entry.get("group", "")),
+            crop(image, box, self.size), place_in_crop(keypoints, box, self.size), record, group
         )
 
 

@@ -1,5 +1,6 @@
 """Data sets by name, by specification, or by what a folder looks like."""
 
+import inspect
 from pathlib import Path
 from urllib.parse import parse_qsl
 
@@ -44,7 +45,7 @@ def open_reader(kind: str, root, **options) -> Reader:
         reader = READERS[kind]
     except KeyError:
         raise DataError(f"no kind of data {kind!r}; there are {', '.join(READERS)}") from None
-    known = reader.__init__.__code__.co_varnames[2 : reader.__init__.__code__.co_argcount]
+    known = list(inspect.signature(reader).parameters)[1:]
     for option in options:
         if option not in known:
             raise DataError(f"{kind} has no option {option!r}; it has {', '.join(known)}")

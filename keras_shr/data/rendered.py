@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_shr.data.base import Reader, clean_keypoints
+from keras_shr.data.base import Reader, clean_keypoints, whole_number
 from keras_shr.data.records import Record
 from keras_shr.errors import DataError
 from keras_shr.skeletons import HAND_21
@@ -26,14 +26,12 @@ class RenderedReader(Reader):
     cpu_bound = True
 
     def __init__(self, count, seed=0, size=256, start=0, split=None):
-        for name, value, least in (("count", count, 1), ("seed", seed, 0), ("start", start, 0)):
-            if isinstance(value, bool) or int(value) != value or value < least:
-                raise DataError(f"{name} is {value!r}; expected a whole number, {least} or more")
         if split is not None and split not in SPLIT_STARTS:
             raise DataError(f"rendered hands have the splits {list(SPLIT_STARTS)}, not {split!r}")
-        self.seed, self._first = int(seed), int(start) + SPLIT_STARTS[split or "train"]
+        self.seed = whole_number("seed", seed, 0)
+        self._first = whole_number("start", start, 0) + SPLIT_STARTS[split or "train"]
         options = {"seed": self.seed, "first": self._first}
-        last = self._first + int(count)
+        last = self._first + whole_number("count", count, 1)
         ids = [f"rendered-{self.seed}-{i:06d}" for i in range(self._first, last)]
         name = f"rendered-{split}" if split else "rendered"
         super().__init__(name, HAND_21, size, ids, split, options)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_shr.data.base import Reader, clean_keypoints, place_in_crop
+from keras_shr.data.base import Reader, clean_keypoints, place_in_crop, whole_number
 from keras_shr.data.hand_crop import hand_box
 from keras_shr.data.images import crop, read_image
 from keras_shr.data.records import Record
@@ -66,8 +66,7 @@ class STBReader(Reader):
             raise DataError(f"STB has the splits train and test, not {split!r}")
         if sensor not in _CAMERAS:
             raise DataError(f"STB has the sensors BB and SK, not {sensor!r}")
-        if int(stride) != stride or stride < 1:
-            raise DataError(f"stride is {stride!r}; expected a whole number, 1 or more")
+        stride = whole_number("stride", stride, 1)
         self.root, split = Path(root), _SPLITS[split]
         self.sensor, self.padding = sensor, float(padding)
         sequences = [s for s in SEQUENCES[split] if self._label_file(s).is_file()]
@@ -80,7 +79,7 @@ class STBReader(Reader):
         self._frames, points = [], []
         for sequence in sequences:
             xyz = _read_labels(self._label_file(sequence))
-            chosen = range(0, len(xyz), int(stride))
+            chosen = range(0, len(xyz), stride)
             self._frames += [(sequence, frame) for frame in chosen]
             points.append(_project(xyz[::stride], sensor, self._label_file(sequence), stride))
         self._points = np.concatenate(points)
@@ -93,7 +92,7 @@ class STBReader(Reader):
             size,
             [f"{sequence}/{_CAMERAS[sensor][2]}_{frame}" for sequence, frame in self._frames],
             split,
-            {"sensor": sensor, "stride": int(stride), "padding": self.padding},
+            {"sensor": sensor, "stride": stride, "padding": self.padding},
         )
 
     def _label_file(self, sequence):

@@ -19,6 +19,7 @@ from typing import Any
 _PACKAGE = Path(__file__).resolve().parent.parent
 _WORKER = Path(__file__).with_name("_worker.py")
 _END = object()
+_THREAD_COUNTS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def run_tasks(
@@ -52,9 +53,14 @@ def run_tasks(
     waiting, finished = queue.SimpleQueue(), queue.SimpleQueue()
     for task in tasks:
         waiting.put(task)
+    # Each process is one of many already: it needs no threads of its own for linear algebra.
+    environment = os.environ | dict.fromkeys(_THREAD_COUNTS, "1")
     processes = [
         subprocess.Popen(
-            [sys.executable, "-P", str(_WORKER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            [sys.executable, "-P", str(_WORKER)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environment,
         )
         for _ in range(workers)
     ]

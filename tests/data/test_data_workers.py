@@ -1,9 +1,10 @@
 import os
 import sys
 
+import numpy as np
 import pytest
 
-from keras_shr.data.shards import file_sha256
+from keras_shr.data import RenderedReader, load_arrays
 from keras_shr.data.workers import run_tasks
 
 
@@ -71,10 +72,11 @@ def test_closed_early(importable):
     tasks.close()
 
 
-def test_functions_of_the_package(tmp_path):
-    path = tmp_path / "a"
-    path.write_bytes(b"x")
-    from keras_shr.data import _worker
-
-    assert _worker.__doc__
-    assert len(file_sha256(path)) == 64
+@pytest.mark.slow
+def test_rendered_hands_do_not_depend_on_the_number_of_workers(tmp_path):
+    pytest.importorskip("keras_shr.rendering")
+    reader = RenderedReader(80, seed=2, size=64)
+    one, two = load_arrays(reader, workers=1), load_arrays(reader, workers=2)
+    np.testing.assert_array_equal(one.images, two.images)
+    np.testing.assert_array_equal(one.keypoints, two.keypoints)
+    assert one.ids == two.ids
