@@ -18,7 +18,7 @@ from keras_shr.layers import RandomKeypointAffine, RowColumnCorrelation
 from keras_shr.metrics import KeypointAUC
 from keras_shr.models._trainer import PairTrainer
 from keras_shr.models.optimization import count_steps, default_optimizer, fit_schedule
-from keras_shr.perturbations import TRAINING_PERTURBATIONS, check_trainable, perturb
+from keras_shr.perturbations import TRAINING_PERTURBATIONS, check_perturbations, perturb
 from keras_shr.skeletons import Skeleton
 
 TARGETS = {"highly_differentiated": highly_differentiated_heatmap, "gaussian": gaussian_heatmap}
@@ -102,7 +102,7 @@ class PairedHeatmapModel(PairTrainer, keras.Model):
         if stability is not None and stability not in STABILITY_LOSSES:
             raise KerasShrError(f"stability must be mst, st or None, got {stability!r}")
         if perturbations is not None:
-            perturbations = check_trainable(perturbations, force_perturbations)
+            perturbations = check_perturbations(perturbations, force_perturbations)
         self.network = network
         self.skeleton = Skeleton.from_dict(skeleton) if isinstance(skeleton, dict) else skeleton
         self.target, self.target_options = target, dict(target_options or {})
@@ -267,11 +267,26 @@ class PairedHeatmapModel(PairTrainer, keras.Model):
             )
         if metrics is None:
             metrics = [KeypointAUC(scale=256 / max(self.image_size), name="auc")]
+        optimizer = keras.optimizers.get(default_optimizer() if optimizer is None else optimizer)
+        scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+        if kwargs.get("auto_scale_loss", True) and not scaled and self._has_float16():
+            # Keras looks at this model's own policy, which is float32; the network's counts.
+            optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+        if keras.config.backend() == "tensorflow" and kwargs.get("jit_compile", "auto") == "auto":
+            kwargs["jit_compile"] = _has_gpu()
         super().compile(
-            optimizer=default_optimizer() if optimizer is None else optimizer,
+            optimizer=optimizer,
             metrics=metrics,
             **kwargs,
         )
+
+    def _has_float16(self):
+        return any(layer.compute_dtype == "float16" for layer in self.network._flatten_layers())
+
+    def compile_from_config(self, config):
+        """Compiles a loaded model as it was compiled when saved."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        self.optimizer.build(self.trainable_variables)
 
     def fit(self, x=None, y=None, batch_size=None, epochs=1, **kwargs):
         """Like `keras.Model.fit`; a `WarmupCosine` schedule is stretched over all its epochs."""
@@ -349,6 +364,13 @@ class PairedHeatmapModel(PairTrainer, keras.Model):
                 config["network"], custom_objects=custom_objects
             )
         return cls(**config)
+
+
+def _has_gpu():
+    """XLA takes a minute to compile a step on a CPU and the step is no faster for it."""
+    import tensorflow as tf
+
+    return bool(tf.config.list_physical_devices("GPU"))
 
 
 def _freeze(value):

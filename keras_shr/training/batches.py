@@ -1,0 +1,54 @@
+"""Batches of labelled arrays in an order that depends on the seed and the epoch alone."""
+
+import keras
+import numpy as np
+
+from keras_shr.errors import KerasShrError
+
+
+class Batches(keras.utils.PyDataset):
+    """Shuffled batches of `KeypointData` for `fit`, the same again after a resume.
+
+    Keras shuffles arrays with a global generator, whose state an interrupted run takes with it.
+    Here epoch e of seed s has one order, wherever it is run.
+
+    Args:
+        data: `KeypointData`.
+        batch_size: images in a batch; a last, smaller batch is left out, so that one shape is
+            compiled.
+        seed: of the order.
+        steps: batches in an epoch; by default one pass over the data. With more, or fewer, an
+            epoch goes on where the last one stopped in the endless sequence of passes.
+        first_epoch: the epoch that the first call to `fit` begins with.
+    """
+
+    def __init__(self, data, batch_size, seed=0, steps=None, first_epoch=0, **kwargs):
+        super().__init__(**kwargs)
+        if batch_size > len(data):
+            raise KerasShrError(
+                f"batch_size is {batch_size} and {data.name} has {len(data)} images; "
+                "give a smaller batch_size"
+            )
+        self.data, self.batch_size, self.seed = data, batch_size, seed
+        self.each_pass = len(data) // batch_size
+        self.steps = steps or self.each_pass
+        self.epoch = first_epoch
+        self._order = (None, None)
+
+    @property
+    def num_batches(self):
+        return self.steps
+
+    def _pass(self, number):
+        if self._order[0] != number:
+            order = np.random.default_rng([self.seed, number]).permutation(len(self.data))
+            self._order = (number, order)
+        return self._order[1]
+
+    def __getitem__(self, index):
+        number, place = divmod(self.epoch * self.steps + index, self.each_pass)
+        chosen = self._pass(number)[place * self.batch_size : (place + 1) * self.batch_size]
+        return self.data.images[chosen], self.data.keypoints[chosen]
+
+    def on_epoch_end(self):
+        self.epoch += 1
