@@ -47,7 +47,7 @@ class Canvas:
         height = max(1, round(width * image.shape[0] / image.shape[1]))
         self.size = (width, height)
         self.scale = _OVERSAMPLE * width / image.shape[1]
-        self.line = _OVERSAMPLE * max(1.0, width / 190)
+        self.line = _OVERSAMPLE * max(1.0, width / 150)
         large = (width * _OVERSAMPLE, height * _OVERSAMPLE)
         self._image = Image.fromarray(image).resize(large, Image.Resampling.BICUBIC)
         self._draw = ImageDraw.Draw(self._image)

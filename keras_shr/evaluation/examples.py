@@ -29,6 +29,8 @@ class Example:
 def worst(moved, conditions, count=6):
     """The pictures whose keypoints moved most on average, each image and each kind once.
 
+    Pictures on which nothing moved are not among them.
+
     Args:
         moved: `(conditions, images, keypoints)` in reported px.
         conditions: `(kind, severity)` of each condition.
@@ -40,6 +42,8 @@ def worst(moved, conditions, count=6):
     for flat in order:
         condition, image = divmod(int(flat), mean.shape[1])
         kind = conditions[condition][0]
+        if not mean[condition, image] > 0:
+            break
         if image in images or kind in kinds:
             continue
         images.add(image)
@@ -57,13 +61,15 @@ class Illustrator:
         data: `KeypointData`.
         protocol: `Protocol`.
         perturber: `Perturber`; a seed for each picture makes it the one that was evaluated.
+        predictors: model name → `Predictor`, for the heatmaps.
         predictions: model name → arrays of `Store.read`.
         scores: list of `Scores`.
     """
 
-    def __init__(self, data, protocol, perturber, predictions, scores):
+    def __init__(self, data, protocol, perturber, predictors, predictions, scores):
         self.data, self.protocol, self.perturber = data, protocol, perturber
-        self.predictions, self.scores = predictions, {one.model: one for one in scores}
+        self.predictors, self.predictions = predictors, predictions
+        self.scores = {one.model: one for one in scores}
         self._made = {}
 
     def pictures(self, example):
@@ -77,41 +83,55 @@ class Illustrator:
             self._made[key] = (clean[0], self.perturber.perturb(kind, level, clean, [seed])[0])
         return self._made[key]
 
-    def draw(self, model, example, width=288):
-        """Clean picture beside perturbed picture with the model's keypoints on both."""
-        clean, perturbed = self.pictures(example)
+    def draw(self, model, examples, width=256):
+        """For each example a row of four: the model's keypoints on the clean and on the perturbed
+        picture, and its heatmaps of the keypoint that moved furthest."""
+        pairs = [self.pictures(example) for example in examples]
+        if not pairs:
+            return
+        maps = self.predictors[model].clean(np.concatenate([np.stack(p) for p in pairs]))["maps"]
+        for i, (example, pair) in enumerate(zip(examples, pairs, strict=True)):
+            yield self._row(model, example, pair, maps[2 * i : 2 * i + 2], width)
+
+    def _row(self, model, example, pair, maps, width):
         before, after, moved = self._answers(model, example)
-        skeleton = self.data.skeleton
-        left = drawing.Canvas(clean, width)
+        skeleton, furthest = self.data.skeleton, int(moved.argmax())
+        left, right = (drawing.Canvas(image, width) for image in pair)
         left.skeleton(before, skeleton, drawing.SKY)
-        right = drawing.Canvas(perturbed, width)
-        right.skeleton(before, skeleton, drawing.SKY, width=0.5, dots=False, outline=False)
+        right.skeleton(before, skeleton, drawing.SKY, width=0.6, dots=False, outline=False)
         for start, end in zip(before, after, strict=True):
-            right.segment(start, end, drawing.WHITE, 0.4, outline=False)
+            right.segment(start, end, drawing.WHITE, 0.5, outline=False)
         right.skeleton(after, skeleton, drawing.ORANGE)
+        heat = [
+            drawing.heatmap_overlay(image, map_[..., furthest], width)
+            for image, map_ in zip(pair, maps, strict=True)
+        ]
         kind, level = self.protocol.conditions[example.condition]
-        furthest = skeleton.keypoints[int(moved.argmax())].replace("_", " ")
+        name = skeleton.keypoints[furthest].replace("_", " ")
         return drawing.strip(
-            [left.image(), right.image()],
+            [left.image(), right.image(), *heat],
             [
-                f"clean: {_short(self.data.ids[example.image], 30)}",
+                _short(self.data.ids[example.image], 32),
                 f"{kind.replace('_', ' ')}, severity {level}",
+                _short(f"heatmap of {name}, clean", 34),
+                "the same, perturbed",
             ],
-            f"moved {moved.mean():.0f} px on average, {furthest} {moved.max():.0f} px",
+            f"Keypoints moved {moved.mean():.0f} px on average, {name} furthest: "
+            f"{moved.max():.0f} px",
         )
 
     def draw_all(self, example, width=240):
         """The same pair shown to every model, in rows: perturbed picture with both answers."""
         clean, perturbed = self.pictures(example)
-        skeleton, images, captions = self.data.skeleton, [clean, perturbed], []
-        images = [drawing.Canvas(image, width).image() for image in images]
+        skeleton = self.data.skeleton
+        images = [drawing.Canvas(image, width).image() for image in (clean, perturbed)]
         kind, level = self.protocol.conditions[example.condition]
         captions = ["clean", f"{kind.replace('_', ' ')}, severity {level}"]
         for model in self.predictions:
             before, after, moved = self._answers(model, example)
             canvas = drawing.Canvas(perturbed, width)
-            canvas.skeleton(before, skeleton, drawing.SKY, width=0.6)
-            canvas.skeleton(after, skeleton, drawing.ORANGE, width=0.8)
+            canvas.skeleton(before, skeleton, drawing.SKY, width=0.8)
+            canvas.skeleton(after, skeleton, drawing.ORANGE)
             images.append(canvas.image())
             captions.append(f"{_short(model, 26)}\nmoved {moved.mean():.1f} px")
         rows = [slice(i, i + 4) for i in range(0, len(images), 4)]

@@ -75,7 +75,7 @@ def _number(row, part="value"):
 def auc_heatmap(scores, protocol, path):
     """AUC of every kind and severity, a table in colours for each model."""
     kinds, severities = _kinds(protocol), protocol.severities
-    columns = min(len(scores), 3)
+    columns = 2 if len(scores) == 4 else min(len(scores), 3)
     rows = math.ceil(len(scores) / columns)
     width = 1.9 + columns * (1.1 + 0.62 * (len(severities) + 1))
     figure = _figure(max(width, 5), rows * (1.1 + 0.36 * len(kinds)) + 0.4)
@@ -268,7 +268,8 @@ def draw_all(scores, protocol, folder) -> dict[str, str]:
         scores, protocol, folder / "r_by_kind.png", "R", "R (px²), smaller is better", True
     )
     captions["r_by_kind.png"] = (
-        "R by kind: mean squared displacement of the predicted keypoints. Lower is more stable."
+        "R by kind: mean squared displacement of the predicted keypoints. Lower is more stable; "
+        "no bar on a logarithmic scale means that nothing moved."
     )
     if labelled:
         bars_by_kind(

@@ -10,12 +10,12 @@ from keras_shr.evaluation.tables import by_kind, comparison, difference_table, t
 _STYLE = """
 :root { color-scheme: light }
 body { font: 16px/1.5 system-ui, "Segoe UI", "DejaVu Sans", sans-serif; color: #1b1b1b;
-  background: #fff; max-width: 1120px; margin: 0 auto; padding: 24px }
+  background: #fff; max-width: 1150px; margin: 0 auto; padding: 24px }
 h1 { font-size: 28px; margin: 0 0 4px } h2 { margin: 40px 0 8px; border-bottom: 2px solid #0072b2 }
 h3 { margin: 24px 0 4px } p, li { max-width: 82ch } .quiet { color: #555 }
 nav a { margin-right: 16px; color: #0072b2 }
 .scroll { overflow-x: auto } table { border-collapse: collapse; margin: 8px 0 4px; font-size: 14px }
-th, td { padding: 5px 9px; text-align: right; border-bottom: 1px solid #ddd; white-space: nowrap }
+th, td { padding: 5px 8px; text-align: right; border-bottom: 1px solid #ddd; white-space: nowrap }
 th { background: #f1f4f7; vertical-align: bottom }
 td:first-child, th:first-child { text-align: left }
 th small, td small { display: block; color: #555; font-weight: normal; font-size: 11px }
@@ -23,7 +23,8 @@ td.best { font-weight: 700; background: #e3f0f9 } td.best::before { content: "�
 tr.split td { border-top: 2px solid #888 }
 figure { margin: 20px 0 } figure img { max-width: 100%; border: 1px solid #ddd }
 figcaption { color: #333; font-size: 14px; max-width: 90ch }
-.examples { display: flex; flex-wrap: wrap; gap: 14px } .examples img { max-width: 100% }
+.beside { display: flex; flex-wrap: wrap; gap: 8px 40px } .beside > div { max-width: 100% }
+.examples img { display: block; max-width: 100%; margin: 10px 0 18px }
 .warning { background: #fdf1e3; border-left: 4px solid #d55e00; padding: 8px 14px; margin: 12px 0 }
 .note { background: #f1f4f7; border-left: 4px solid #0072b2; padding: 8px 14px; margin: 12px 0 }
 .blue { color: #2a7fb0; font-weight: 700 } .orange { color: #b37a00; font-weight: 700 }
@@ -98,10 +99,16 @@ def render(report) -> str:
             f"<figure>{_image(path, caption)}<figcaption>{_text(caption)}</figcaption></figure>"
         )
     parts.append("<h2 id=kinds>By kind of perturbation</h2><p>Mean over the severities.</p>")
-    if labelled:
-        parts += ["<h3>AUC ↑</h3>", by_kind(report.scores, protocol, "auc", ".3f", 1, warned)]
-    parts += ["<h3>R ↓ (px²)</h3>", by_kind(report.scores, protocol, "R", ".0f", -1, warned)]
-    parts += ["<h3>RUC ↑</h3>", by_kind(report.scores, protocol, "RUC", ".3f", 1, warned)]
+    parts.append("<div class=beside>")
+    for heading, metric, style, direction in (
+        ("AUC ↑", "auc", ".3f", 1),
+        ("R ↓ (px²)", "R", ".0f", -1),
+        ("RUC ↑", "RUC", ".3f", 1),
+    ):
+        if labelled or metric != "auc":
+            rows = by_kind(report.scores, protocol, metric, style, direction, warned)
+            parts.append(f"<div><h3>{heading}</h3>{rows}</div>")
+    parts.append("</div>")
     parts.append(_examples(report))
     parts.append(_protocol(report))
     return "\n".join(part for part in parts if part) + "\n</html>\n"
@@ -128,10 +135,11 @@ def _more(report, labelled):
 def _examples(report):
     parts = [
         "<h2 id=examples>Worst examples</h2>",
-        "<p>The pictures whose keypoints moved most, at most one for each picture and kind. "
+        "<p>The pictures whose keypoints moved most, each picture and each kind once. "
         "<span class=blue>Blue</span>: the answer for the clean picture; "
         "<span class=orange>orange</span>: for the perturbed one; white lines: how each keypoint "
-        "moved. Distances in px of a 256-px crop. They show the worst, not the typical case.</p>",
+        "moved. Beside them the heatmaps of the keypoint that moved furthest, brighter for higher. "
+        "Distances in px of a 256-px crop. These are the worst cases, not typical ones.</p>",
     ]
     if report.shared_example:
         parts.append(
@@ -140,6 +148,7 @@ def _examples(report):
         )
     for model, paths in report.examples.items():
         images = "".join(_image(path, f"{model}: {path.stem}") for path in paths)
+        images = images or "<p>No keypoint of this model moved.</p>"
         parts.append(f"<h3>{_text(model)}</h3><div class=examples>{images}</div>")
     return "\n".join(parts)
 

@@ -9,6 +9,7 @@ from PIL import Image
 
 from keras_shr.errors import KerasShrError
 from keras_shr.evaluation.protocol import check_aspect, model_size
+from keras_shr.evaluation.store import CHUNK
 from keras_shr.heatmaps import decode, heatmap_to_image
 from keras_shr.metrics import normalize_maps, peak_gap, peak_spread, theorem3_holds
 
@@ -55,7 +56,7 @@ class CleanAnswers(keras.Model):
     """Images → both decodings, D_n, D_(1)(2) and the maps themselves."""
 
     def __init__(self, network, protocol):
-        super().__init__()
+        super().__init__(dtype="float32")  # under mixed precision maps must not be rounded
         self.network, self.protocol = network, protocol
 
     def call(self, images):
@@ -71,7 +72,7 @@ class PerturbedAnswers(keras.Model):
     """Perturbed images and the clean maps → both decodings and Theorem 3's condition."""
 
     def __init__(self, network, protocol):
-        super().__init__()
+        super().__init__(dtype="float32")  # under mixed precision maps must not be rounded
         self.network, self.protocol = network, protocol
 
     def call(self, inputs):
@@ -104,11 +105,14 @@ class Predictor:
         name: what errors call the network.
         network: Keras model, uint8 `(batch, height, width, 3)` → `(batch, h, w, keypoints)`.
         protocol: `Protocol`.
-        batch_size: images at a time.
+        batch_size: images at a time, at most 32.
     """
 
     def __init__(self, name, network, protocol, batch_size):
-        self.size, self.batch_size = model_size(name, network), batch_size
+        if batch_size < 1:
+            raise KerasShrError(f"batch_size is {batch_size}; it must be at least 1")
+        # A chunk is all there ever is at a time.
+        self.size, self.batch_size = model_size(name, network), min(batch_size, CHUNK)
         check_aspect(f"model {name!r} takes", self.size, protocol.size)
         self.network = network
         self._clean = CleanAnswers(network, protocol)

@@ -18,7 +18,7 @@ from keras_shr.evaluation import figures, page
 from keras_shr.evaluation.bootstrap import DRAWS, Bootstrap
 from keras_shr.evaluation.definitions import CAVEATS, definitions
 from keras_shr.evaluation.perturber import Perturber
-from keras_shr.evaluation.predictor import load_models
+from keras_shr.evaluation.predictor import Predictor, load_models
 from keras_shr.evaluation.protocol import SEVERITIES, Protocol, protocol_size
 from keras_shr.evaluation.runner import open_stores, run
 from keras_shr.evaluation.scores import FIELDS, Scores, measure
@@ -79,7 +79,7 @@ def evaluate(
     overwrite=False,
     subpixel="centroid",
     notes=(),
-    examples=6,
+    examples=4,
     draws=DRAWS,
     command=None,
 ):
@@ -131,9 +131,12 @@ def evaluate(
         raise KerasShrError(f"output {output} is a file; give a folder")
     models = load_models(models)
     protocol = Protocol(protocol_size(models, size), perturbations, severities, seed, subpixel)
+    predictors = {
+        name: Predictor(name, model, protocol, batch_size) for name, model in models.items()
+    }
     folder = output / "predictions"
     stores = open_stores(models, data, protocol, folder, resume, overwrite)
-    run(models, stores, data, protocol, workers, batch_size, progress)
+    run(predictors, stores, data, protocol, workers, progress)
     predictions = {name: store.read() for name, store in stores.items()}
     bootstrap = Bootstrap(data.groups, seed, draws)
     scores = [
@@ -151,7 +154,7 @@ def evaluate(
     _write_scores(report)
     captions = figures.draw_all(scores, protocol, output / "figures")
     report.figures = {output / "figures" / name: caption for name, caption in captions.items()}
-    _draw_examples(report, data, predictions, examples)
+    _draw_examples(report, data, predictions, predictors, examples)
     write_text(report.page, page.render(report))
     return report
 
@@ -202,16 +205,19 @@ def _write_scores(report):
         "summary": report.summary,
         "differences": report.differences,
         "stable_at_p": {"P": list(range(31)), "curves": curves},
-        "scores": [{k: _plain(v) for k, v in row.items()} for row in report.rows],
+        "columns": list(FIELDS),
     }
-    write_text(output / "scores.json", json.dumps(content, indent=1, allow_nan=False))
+    # One line a row: with indentation the file would be five times as long.
+    rows = (json.dumps([_plain(row[key]) for key in FIELDS]) for row in report.rows)
+    head = json.dumps(content, indent=1, allow_nan=False).removesuffix("\n}")
+    write_text(output / "scores.json", f'{head},\n "rows": [\n' + ",\n".join(rows) + "\n]}\n")
 
 
 def _plain(value):
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
-def _draw_examples(report, data, predictions, count):
+def _draw_examples(report, data, predictions, predictors, count):
     if count < 1:
         return
     folder = report.output / "examples"
@@ -222,18 +228,18 @@ def _draw_examples(report, data, predictions, count):
     conditions = report.protocol.conditions
     with Perturber(workers=1) as perturber:
         draw = worst_examples.Illustrator(
-            data, report.protocol, perturber, predictions, report.scores
+            data, report.protocol, perturber, predictors, predictions, report.scores
         )
         for one in report.scores:
-            paths = []
-            for i, example in enumerate(worst_examples.worst(one.moved, conditions, count)):
-                kind, level = conditions[example.condition]
+            found = worst_examples.worst(one.moved, conditions, count)
+            report.examples[one.model] = []
+            for i, picture in enumerate(draw.draw(one.model, found)):
+                kind, level = conditions[found[i].condition]
                 path = folder / f"{names[one.model]}_{i + 1:02d}_{kind}_{level}.jpg"
-                worst_examples.save_picture(path, draw.draw(one.model, example))
-                paths.append(path)
-            report.examples[one.model] = paths
+                worst_examples.save_picture(path, picture)
+                report.examples[one.model].append(path)
         if len(report.scores) > 1:
             moved = sum(one.moved.mean(-1, keepdims=True) for one in report.scores)
-            example = worst_examples.worst(moved / len(report.scores), conditions, 1)[0]
-            report.shared_example = folder / "all_models.jpg"
-            worst_examples.save_picture(report.shared_example, draw.draw_all(example))
+            for example in worst_examples.worst(moved / len(report.scores), conditions, 1):
+                report.shared_example = folder / "all_models.jpg"
+                worst_examples.save_picture(report.shared_example, draw.draw_all(example))

@@ -4,7 +4,7 @@ import numpy as np
 
 from keras_shr.errors import KerasShrError
 from keras_shr.evaluation.perturber import Perturber
-from keras_shr.evaluation.predictor import Predictor, resize_images
+from keras_shr.evaluation.predictor import resize_images
 from keras_shr.evaluation.progress import Progress
 from keras_shr.evaluation.protocol import (
     check_aspect,
@@ -57,32 +57,24 @@ def _chunk(data, protocol, start):
     return images, data.ids[start : start + CHUNK]
 
 
-def run(models, stores, data, protocol, workers=None, batch_size=32, progress=True):
+def run(predictors, stores, data, protocol, workers=None, progress=True):
     """Predict every chunk that a store misses.
 
     Each perturbed picture is made once and shown to all models that still need it; a chunk is
     written when all its conditions are done.
 
     Args:
-        models: name → Keras model.
+        predictors: name → `Predictor`.
         stores: name → `Store`, from `open_stores`.
         data: `KeypointData`.
         protocol: `Protocol`.
         workers: perturbation processes; None takes every core, 0 works in this process.
-        batch_size: images that a network sees at a time, at most 32.
         progress: see `Progress`.
     """
-    if batch_size < 1:
-        raise KerasShrError(f"batch_size is {batch_size}; it must be at least 1")
     missing = {name: set(store.missing()) for name, store in stores.items()}
     chunks = sorted(set().union(*missing.values()))
     if not chunks:
         return
-    predictors = {
-        name: Predictor(name, models[name], protocol, min(batch_size, CHUNK))
-        for name in models
-        if missing[name]
-    }
     conditions = len(protocol.conditions)
     left = sum(min(CHUNK, len(data) - start) for start in chunks)
     meter = Progress(len(data) * conditions, progress, done=(len(data) - left) * conditions)

@@ -18,6 +18,7 @@ CHUNK = 32
 def write_atomically(path, write):
     """Call `write(temporary path)`, then move the file to `path` in one step."""
     path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.tmp{path.suffix}")
     write(temporary)
     os.replace(temporary, path)

@@ -28,30 +28,30 @@ def table(head, lines, classes=None):
     return f"<div class=scroll><table><tr>{header}</tr>{''.join(rows)}</table></div>"
 
 
-_EXPLAIN = {
-    "auc_clean": "accuracy on clean pictures ↑",
-    "auc_seen": "seen kinds ↑",
-    "auc_unseen": "unseen kinds ↑",
-    "R_seen": "px², seen kinds ↓",
-    "R_unseen": "px², unseen kinds ↓",
-    "RUC_seen": "seen kinds ↑",
-    "RUC_unseen": "unseen kinds ↑",
-    "D_64": "heatmap px² ↓",
-    "D_(1)(2)": "peak's lead ↑",
-    "theorem3": "proven unmoved ↑",
-    "unmoved": "truly unmoved ↑",
+_HEADS = {
+    "auc_clean": ("AUC", "clean ↑"),
+    "auc_seen": ("AUC", "seen kinds ↑"),
+    "auc_unseen": ("AUC", "unseen kinds ↑"),
+    "R_seen": ("R", "seen, px² ↓"),
+    "R_unseen": ("R", "unseen, px² ↓"),
+    "RUC_seen": ("RUC", "seen ↑"),
+    "RUC_unseen": ("RUC", "unseen ↑"),
+    "D_64": ("D_64", "clean ↓"),
+    "D_(1)(2)": ("D_(1)(2)", "clean ↑"),
+    "theorem3": ("Theorem 3", "proven ↑"),
+    "unmoved": ("unmoved", "in fact ↑"),
 }
+
+
+def _head(name, small):
+    return f"{_text(name)}<small>{_text(small)}</small>"
 
 
 def comparison(summary, columns=TABLE):
     """The models side by side, the best of each column marked."""
     columns = [c for c in columns if any(row.get(c[0]) is not None for row in summary)]
     marks = {key: best(summary, key, direction) for key, _, _, direction in columns}
-    head = ["model"] + [
-        f"{_text(name.removesuffix(' seen').removesuffix(' unseen').removesuffix(' clean'))}"
-        f"<small>{_EXPLAIN.get(key, '')}</small>"
-        for key, name, _, _ in columns
-    ]
+    head = ["model"] + [_head(*_HEADS.get(key, (name, ""))) for key, name, _, _ in columns]
     lines = []
     for i, row in enumerate(summary):
         line = [f"<td>{_text(row['model'])}{' (!)' if row['warning'] else ''}</td>"]
@@ -86,50 +86,36 @@ def by_kind(scores, protocol, metric, style, direction, warned):
     return table(["kind"] + [_text(one.model) for one in scores], lines, classes)
 
 
-_FIGURES = {
-    "auc_clean": ("AUC on clean pictures", 100, "points"),
-    "auc_seen": ("AUC under the seen kinds", 100, "points"),
-    "auc_unseen": ("AUC under the unseen kinds", 100, "points"),
-    "RUC_seen": ("RUC, seen kinds", 100, "points"),
-    "RUC_unseen": ("RUC, unseen kinds", 100, "points"),
-    "R_seen": ("R, seen kinds", 1, "×"),
-    "R_unseen": ("R, unseen kinds", 1, "×"),
-}
-
-
 def difference_table(rows):
     """Each model against the first one, with paired intervals."""
     if not rows:
         return ""
     models = list(dict.fromkeys(row["model"] for row in rows))
     keys = list(dict.fromkeys(row["figure"] for row in rows))
+    found = {(row["model"], row["figure"]): row for row in rows}
     head = ["model"] + [
-        f"{_FIGURES[key][0]}<small>{'ratio ↓' if _FIGURES[key][1] == 1 else 'points ↑'}</small>"
+        _head(_HEADS[key][0], _HEADS[key][1].replace(" kinds", "").replace("px² ", "ratio "))
         for key in keys
     ]
-    lines = []
-    for model in models:
-        line = [f"<td>{_text(model)}</td>"]
-        for key in keys:
-            row = next((r for r in rows if (r["model"], r["figure"]) == (model, key)), None)
-            factor = _FIGURES[key][1]
-            style = ".2f" if factor == 1 else "+.1f"
-            if row is None or row["value"] is None:
-                line.append("<td>–</td>")
-                continue
-            small = ""
-            if row["low"] is not None:
-                small = (
-                    f"<small>{format(factor * row['low'], style)} to "
-                    f"{format(factor * row['high'], style)}</small>"
-                )
-            sign = "× " if factor == 1 else ""
-            line.append(f"<td>{sign}{format(factor * row['value'], style)}{small}</td>")
-        lines.append(line)
+    lines = [
+        [f"<td>{_text(model)}</td>"] + [_difference(found.get((model, key))) for key in keys]
+        for model in models
+    ]
     first = _text(rows[0]["reference"])
     return (
-        f"<h3>Difference to {first}</h3><p>100 points of AUC or RUC are the whole scale. R is "
-        f"given as a multiple of {first}'s. The intervals compare the models on the same "
-        "pictures: a difference whose interval holds 0 (for R: 1) may be chance.</p>"
-        + table(head, lines)
+        f"<h3>Difference to {first}</h3><p>AUC and RUC in points (the whole scale is 100), R as a "
+        f"multiple of {first}'s. The intervals compare the models on the same pictures: a "
+        "difference whose interval holds 0 (for R: 1) may be chance.</p>" + table(head, lines)
     )
+
+
+def _difference(row):
+    if row is None or row["value"] is None:
+        return "<td>–</td>"
+    factor, style, sign = (1, ".2f", "× ") if row["how"] == "ratio" else (100, "+.1f", "")
+    value, low, high = (
+        None if row[part] is None else format(factor * row[part], style)
+        for part in ("value", "low", "high")
+    )
+    small = "" if low is None or high is None else f"<small>{low} to {high}</small>"
+    return f"<td>{sign}{value}{small}</td>"

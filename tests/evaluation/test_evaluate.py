@@ -109,14 +109,20 @@ def test_files_hold_the_same_figures(finished):
     assert content["protocol"]["px_per_crop_px"] == 4
     assert content["run"]["notes"] == ["Labels were drawn by hand."]
     assert {"keras", "numpy"} <= set(content["run"]["versions"])
-    assert len(content["scores"]) == len(rows)
+    assert len(content["rows"]) == len(rows)
+    names = content["columns"]
+    assert [dict(zip(names, row, strict=True)) for row in content["rows"]] == [
+        {key: None if value != value else value for key, value in row.items()}
+        for row in finished.rows
+    ]
     assert not list(output.rglob("*.tmp*"))
 
 
 def test_page_needs_nothing_else(finished):
     text = finished.page.read_text(encoding="utf-8")
     outside = re.sub(r'"data:image/(png|jpeg);base64,[^"]+"', '"data:"', text)
-    assert outside.count('"data:"') == 5 + 1 + 4  # figures, all models on one, two worst of each
+    assert outside.count('"data:"') == 5 + 1 + 2  # figures, all models on one, two worst
+    assert "No keypoint of this model moved." in text
     assert not re.search(r"https?:|//|url\(|@import|<script|<link", outside)
     targets = set(re.findall(r'(?:src|href)=["\']([^"\']+)', outside))
     assert all(target == "data:" or f"id={target[1:]}>" in text for target in targets)
@@ -133,7 +139,7 @@ def test_every_picture_shows_something(finished):
     pictures = [*finished.figures, finished.shared_example]
     pictures += [path for paths in finished.examples.values() for path in paths]
     assert len(finished.figures) == 5
-    assert [len(paths) for paths in finished.examples.values()] == [2, 2]
+    assert [len(paths) for paths in finished.examples.values()] == [2, 0]
     for path in pictures:
         image = np.asarray(Image.open(path).convert("RGB"))
         assert min(image.shape[:2]) > 150, path

@@ -117,15 +117,15 @@ def test_without_labels_r_remains(data):
 
 def test_intervals_shrink_with_more_pictures_and_hold_the_value():
     widths = []
-    for count in (20, 320):
+    for count in (20, 180):
         data = fakes.make_data(count)
         scores = measure(
-            "m", random_predictions(data), data, PROTOCOL, Bootstrap(data.groups, 0, 400)
+            "m", random_predictions(data), data, PROTOCOL, Bootstrap(data.groups, 0, 200)
         )
         row = scores.value("R", "all")
         assert row["low"] < row["value"] < row["high"]
         widths.append(row["high"] - row["low"])
-    assert widths[0] / widths[1] == pytest.approx(4, rel=0.35)  # sqrt(320 / 20)
+    assert widths[0] / widths[1] == pytest.approx(3, rel=0.35)  # sqrt(180 / 20)
 
 
 def test_groups_are_drawn_whole():
@@ -138,12 +138,12 @@ def test_groups_are_drawn_whole():
     many = {key: np.take(value, copies, axis[key]) for key, value in found.items()}
 
     def width(data, predictions, groups):
-        scores = measure("m", predictions, data, PROTOCOL, Bootstrap(groups, 0, 500))
+        scores = measure("m", predictions, data, PROTOCOL, Bootstrap(groups, 0, 300))
         row = scores.value("R", "all")
         return row["high"] - row["low"]
 
     expected = width(single, found, [""] * 20)
-    assert width(repeated, many, [str(i) for i in copies]) == pytest.approx(expected, rel=0.05)
+    assert width(repeated, many, [str(i) for i in copies]) == pytest.approx(expected, rel=0.1)
     assert width(repeated, many, [""] * 80) < 0.65 * expected
 
 
