@@ -18,8 +18,10 @@ def capsule(points, start, end, start_radius, end_radius):
     """Signed distance to a capsule whose radius changes evenly (exact for equal radii)."""
     axis = np.asarray(end, float) - start
     along = np.clip((points - start) @ axis / (axis @ axis), 0, 1)
-    nearest = np.linalg.norm(points - start - along[..., None] * axis, axis=-1)
-    return nearest - (start_radius + along * (end_radius - start_radius))
+    off = points - start - along[..., None] * axis
+    return np.sqrt(np.einsum("...i,...i->...", off, off)) - (
+        start_radius + along * (end_radius - start_radius)
+    )
 
 
 def smooth_minimum(a, b, blend):
@@ -86,18 +88,31 @@ def _palm(points):
     return _join(fields, 7.0)
 
 
+# Forearm: mm from the wrist, where its two bundles lie left and right of the middle, their radii.
+_ARM = np.array(
+    [
+        (-10, 10.5, 15.0),
+        (15, 10.5, 16.0),
+        (45, 10.8, 17.0),
+        (80, 12.0, 19.5),
+        (130, 14.5, 24.0),
+        (190, 17.0, 28.0),
+        (260, 18.0, 30.0),
+        (400, 18.0, 33.0),
+        (900, 18.0, 36.0),
+    ]
+).T
+
+
 def _arm(points):
-    fields = []
-    for x, wide, far in ((10.5, 16.5, 26), (-10.5, 16.0, 25)):
-        a, b, c = (x, 6, -1), (x, -50, -1), (x * 1.7, ARM_START - 250 / ARM_STRETCH, 0)
-        fields += [
-            capsule(points, a, b, wide, wide + 1.5),
-            capsule(points, b, c, wide + 1.5, far),
-        ]
-    d = (0.0, ARM_START - 900 / ARM_STRETCH, 0)
-    fields.append(capsule(points, (0, ARM_START - 250 / ARM_STRETCH, 0), d, 42, 42))
-    fields.append(np.linalg.norm(points - (-18, -2, 9), axis=-1) - 9.5)  # head of the ulna
-    return _join(fields, 9.0)
+    y = points[..., 1]
+    along = np.where(y < ARM_START, -ARM_START + (ARM_START - y) * ARM_STRETCH, -y)
+    aside, radius = np.interp(along, _ARM[0], _ARM[1]), np.interp(along, _ARM[0], _ARM[2])
+    x, z = points[..., 0], points[..., 2] + 1
+    thumb, little = (np.hypot(x - s * aside, z) - radius for s in (1, -1))
+    flesh = np.maximum(smooth_minimum(thumb, little, 20.0), y - 8)
+    ulna = np.sqrt(((points - (-18, -2, 8)) ** 2).sum(axis=-1)) - 9.0  # its head, a bump
+    return smooth_minimum(flesh, ulna, 9.0)
 
 
 def distance(points):

@@ -74,7 +74,7 @@ def _skin(rng):
         creases=rng.uniform(0.5, 1.3),
         veins=rng.beta(1.2, 2),
         mottling=rng.uniform(0.015, 0.07),
-        gloss=rng.beta(1.5, 4) * 0.45,
+        gloss=rng.beta(1.4, 4) * 0.32,
         shine=rng.uniform(12, 45),
         grain_offset=rng.uniform(0, 300, 2),
     )

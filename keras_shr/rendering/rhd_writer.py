@@ -58,10 +58,11 @@ def rhd_scene(seed, split, index):
     person = random_person(rngs[0])
     other = replace(person, side="left" if person.side == "right" else "right")
     scene = random_scene(rngs[1], SIZE, SIZE)
+    scene = replace(scene, blur=0.3 * scene.blur)  # the hands are small here
     focal = rngs[2].uniform(270, 300)
     camera = np.array([[focal, 0, SIZE / 2], [0, focal, SIZE / 2], [0, 0, 1.0]])
     place = rngs[2]
-    near = np.exp(place.uniform(np.log(330), np.log(750)))
+    near = np.exp(place.uniform(np.log(300), np.log(620)))
     hands = [_standing(place, person, near, 0.28, focal)]
     hands.append(_standing(place, other, near * place.uniform(1.05, 1.6), 0.9, focal))
     picture = render_picture(scene, hands, camera)

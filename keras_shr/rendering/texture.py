@@ -95,45 +95,51 @@ def _line(x, y, points, width):
     return result
 
 
+def _near(x, y, centre, reach):
+    """Rows and columns of the canvas within `reach` mm of a point."""
+    columns = np.searchsorted(x[0], [centre[0] - reach, centre[0] + reach])
+    rows = np.searchsorted(y[:, 0], [centre[1] - reach, centre[1] + reach])
+    return slice(*rows), slice(*columns)
+
+
 def _finger_marks(x, y, finger, relief, nail, flush):
+    """Creases, folds, nail and blood of one finger, in its own (across u, along v) coordinates."""
     bones = [BONES[i] for i in FINGER_BONES[finger]]
-    thumb = finger == "thumb"
+    along = bones[0].frame[:2, 1] / np.linalg.norm(bones[0].frame[:2, 1])
+    across = np.array([along[1], -along[0]])
+
+    def local(centre, reach):
+        box = _near(x, y, centre, reach)
+        offset = np.stack([x[box] - centre[0], y[box] - centre[1]], axis=-1)
+        return box, offset @ across, offset @ along
+
     for i, bone in enumerate(bones):
-        along, origin = bone.frame[:2, 1], bone.head[:2]
-        along = along / np.linalg.norm(along)
-        across = np.array([along[1], -along[0]])
-        u = (x - origin[0]) * across[0] + (y - origin[1]) * across[1]
-        v = (x - origin[0]) * along[0] + (y - origin[1]) * along[1]
         r = bone.radii[0]
-        near = (np.abs(u) < 1.5 * r) & (np.abs(v) < 2.2 * r)
-        if i or not thumb:
+        box, u, v = local(bone.head[:2], 3.2 * r)
+        if i or finger != "thumb":
             for offset, depth in ((-1.1, 0.5), (1.1, 0.45)) if i == 1 else ((0, 0.5),):
-                v0 = offset + (
-                    0 if i else 17
-                )  # the crease at a finger's root lies beyond the knuckle
+                v0 = offset + (0 if i else 17)  # a finger's first crease lies beyond the knuckle
                 arc = v - v0 - 0.012 * u * u
-                relief[0] -= near * depth * np.exp(-(arc**2) / 0.6) * (np.abs(u) < 1.25 * r)
+                relief[0][box] -= depth * np.exp(-(arc**2) / 0.6) * (np.abs(u) < 1.25 * r)
             if i:  # folds on the back, more and wider at the middle joint
                 for k in np.arange(-3, 4) * (1.5 if i == 1 else 1.0):
                     arc = v - k - np.sign(k) * 0.02 * u * u
                     fade = np.exp(-(k**2) / 14) * np.exp(-(u**2) / (0.9 * r * r))
-                    relief[1] -= near * 0.24 * fade * np.exp(-(arc**2) / 0.22)
-            flush[1] += near * 0.8 * np.exp(-(u**2 + v**2) / (0.7 * r * r)) * (1 if i < 2 else 0.4)
-    last = bones[-1]
-    length = np.linalg.norm(last.tail - last.head)
-    r = last.radii[1]
-    v = v - length
-    wide = r * (1.0 if thumb else 0.92)
+                    relief[1][box] -= 0.24 * fade * np.exp(-(arc**2) / 0.22)
+        share = 0.8 if i < 2 else 0.32
+        flush[1][box] += share * np.exp(-(u**2 + v**2) / (0.7 * r * r))
+    r = bones[-1].radii[1]
+    box, u, v = local(bones[-1].tail[:2], 4.5 * r)
+    wide = r * (1.0 if finger == "thumb" else 0.92)
     start, end = -r * 1.30, r * 0.72
     middle, half = (start + end) / 2, (end - start) / 2
     rounded = (np.abs(u) / wide) ** 3.2 + (np.abs(v - middle) / half) ** 3.2
     plate = np.clip((1.0 - rounded) * 4, 0, 1)
-    nail[1] = np.maximum(nail[1], plate)
+    nail[1][box] = np.maximum(nail[1][box], plate)
     rim = np.exp(-((rounded - 1.05) ** 2) / 0.03) * (v < end - 0.3 * r)
-    relief[1] -= 0.55 * rim
-    relief[1] += 0.25 * plate
+    relief[1][box] += 0.25 * plate - 0.55 * rim
     for side in (0, 1):
-        flush[side] += 0.9 * np.exp(-(u**2 + (v + 1) ** 2) / (2.2 * r * r))
+        flush[side][box] += 0.9 * np.exp(-(u**2 + (v + 1) ** 2) / (2.2 * r * r))
 
 
 @lru_cache(maxsize=1)
