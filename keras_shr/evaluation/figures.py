@@ -1,93 +1,41 @@
-"""The report's figures, drawn from the rows of scores; colour-blind safe and readable in grey."""
+"""The report's figures, drawn from the rows of scores."""
 
 import math
 
 import numpy as np
 
-from keras_shr.evaluation.drawing import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
-from keras_shr.evaluation.protocol import SEEN, UNSEEN
-from keras_shr.evaluation.store import write_atomically
-
-COLORS = [tuple(c / 255 for c in rgb) for rgb in (BLUE, ORANGE, GREEN, PURPLE, VERMILION, SKY)]
-COLORS.append(tuple(BLACK))
-MARKERS, LINES = (
-    "osD^vPX",
-    ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (1, 1))),
+from keras_shr.evaluation.plotting import (
+    GROUP_WORDS,
+    legend,
+    new_figure,
+    number,
+    ordered_kinds,
+    present_groups,
+    save,
+    short,
+    style,
+    tidy,
+    words,
 )
-HATCHES = ("", "///", "...", "xx", "\\\\\\", "++", "oo")
-_GROUPS = {SEEN: "seen in training", UNSEEN: "unseen in training"}
-
-
-def _figure(width, height):
-    """A figure that belongs to no window system and to no global list."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def _save(figure, path):
-    write_atomically(path, lambda to: figure.savefig(to, dpi=130, facecolor="white"))
-    return path
-
-
-def _tidy(axes, grid="y"):
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(axis=grid, color="0.88", linewidth=0.8)
-    axes.set_axisbelow(True)
-
-
-def _short(name, length=28):
-    """A model's name as matplotlib may show it: not too long, `$` and a leading `_` tamed."""
-    name = name if len(name) <= length else name[: length - 1] + "…"
-    return name.replace("$", r"\$").lstrip("_") or "model"
-
-
-def _legend(figure, axes, count):
-    figure.legend(
-        *axes.get_legend_handles_labels(),
-        loc="outside lower center",
-        ncols=min(count, 4),
-        frameon=False,
-    )
-
-
-def _kinds(protocol):
-    """Kinds in order, the seen ones first."""
-    return sorted(protocol.perturbations, key=lambda kind: protocol.group(kind) != SEEN)
-
-
-def _words(kind):
-    return kind.replace("_", " ")
-
-
-def _groups(protocol):
-    present = {protocol.group(kind) for kind in protocol.perturbations}
-    return [group for group in (SEEN, UNSEEN) if group in present]
-
-
-def _number(row, part="value"):
-    return math.nan if row is None else row[part]
+from keras_shr.evaluation.protocol import SEEN
 
 
 def auc_heatmap(scores, protocol, path):
     """AUC of every kind and severity, a table in colours for each model."""
-    kinds, severities = _kinds(protocol), protocol.severities
+    kinds, severities = ordered_kinds(protocol), protocol.severities
     columns = 2 if len(scores) == 4 else min(len(scores), 3)
     rows = math.ceil(len(scores) / columns)
     width = 1.9 + columns * (1.1 + 0.62 * (len(severities) + 1))
-    figure = _figure(max(width, 5), rows * (1.1 + 0.36 * len(kinds)) + 0.4)
+    figure = new_figure(max(width, 5), rows * (1.1 + 0.36 * len(kinds)) + 0.4)
     grid = figure.subplots(rows, columns, squeeze=False, sharey=True)
     tables = []
     for one in scores:
-        clean = _number(one.value("auc"))
+        clean = number(one.value("auc"))
         tables.append(
             [
                 [clean]
                 + [
-                    _number(one.value("auc", protocol.group(k), kind=k, severity=s))
+                    number(one.value("auc", protocol.group(k), kind=k, severity=s))
                     for s in severities
                 ]
                 for k in kinds
@@ -107,9 +55,9 @@ def auc_heatmap(scores, protocol, path):
                 color = "white" if dark else "black"
                 axes.text(j, i, f"{100 * value:.0f}", ha="center", va="center", color=color)
         axes.set_xticks(range(len(severities) + 1), ["clean", *map(str, severities)])
-        axes.set_yticks(range(len(kinds)), [_words(kind) for kind in kinds])
+        axes.set_yticks(range(len(kinds)), [words(kind) for kind in kinds])
         axes.set_xlabel("severity")
-        axes.set_title(_short(one.model), fontsize=11)
+        axes.set_title(short(one.model), fontsize=11)
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
         split = sum(protocol.group(kind) == SEEN for kind in kinds)
@@ -117,42 +65,38 @@ def auc_heatmap(scores, protocol, path):
             axes.axhline(split - 0.5, color="white", linewidth=3)
     figure.colorbar(picture, ax=grid, shrink=0.7, label="AUC (0 to 1; cells in %)", pad=0.02)
     figure.suptitle("AUC by kind and severity (below the line: kinds unseen in training)")
-    return _save(figure, path)
+    return save(figure, path)
 
 
 def bars_by_kind(scores, protocol, path, metric, label, logarithmic=False, clean=False):
     """One group of bars a kind, one bar a model, with 95 % intervals."""
-    kinds = _kinds(protocol)
-    figure = _figure(max(7, 0.75 * len(kinds) + 1.6), 4.3)
+    kinds = ordered_kinds(protocol)
+    figure = new_figure(max(7, (0.65 + 0.03 * len(scores)) * len(kinds) + 1.6), 4.3)
     axes = figure.subplots()
     width = 0.82 / len(scores)
     heights = []
     for i, one in enumerate(scores):
         found = [one.value(metric, protocol.group(kind), kind=kind) for kind in kinds]
-        value = np.array([_number(row) for row in found])
+        value = np.array([number(row) for row in found])
         error = np.abs(
-            [[_number(r, "low") for r in found], [_number(r, "high") for r in found]] - value
+            [[number(r, "low") for r in found], [number(r, "high") for r in found]] - value
         )
         heights.append(value)
+        color, line, _, hatch = style(i)
         axes.bar(
             np.arange(len(kinds)) + (i - (len(scores) - 1) / 2) * width,
             value,
             width * 0.92,
             yerr=np.nan_to_num(error),
-            label=_short(one.model, 40),
-            color=COLORS[i % len(COLORS)],
-            hatch=HATCHES[i % len(HATCHES)],
+            label=short(one.model, 40),
+            color=color,
+            hatch=hatch,
             edgecolor="white",
             linewidth=0.4,
             error_kw={"elinewidth": 1, "ecolor": "0.25"},
         )
         if clean:
-            axes.axhline(
-                _number(one.value(metric)),
-                color=COLORS[i % len(COLORS)],
-                linestyle=LINES[i % len(LINES)],
-                linewidth=1.2,
-            )
+            axes.axhline(number(one.value(metric)), color=color, linestyle=line, linewidth=1.2)
     heights = np.array(heights)
     positive = heights[np.isfinite(heights) & (heights > 0)]
     if logarithmic and len(positive) and positive.max() > 20 * positive.min():
@@ -169,58 +113,60 @@ def bars_by_kind(scores, protocol, path, metric, label, logarithmic=False, clean
             fontsize=9,
         )
     axes.set_xlim(-0.5, len(kinds) - 0.5)
-    axes.set_xticks(range(len(kinds)), [_words(kind) for kind in kinds], rotation=35, ha="right")
+    axes.set_xticks(range(len(kinds)), [words(kind) for kind in kinds], rotation=35, ha="right")
     axes.set_ylabel(label)
-    _tidy(axes)
-    _legend(figure, axes, len(scores))
-    return _save(figure, path)
+    tidy(axes)
+    legend(figure, axes, len(scores))
+    return save(figure, path)
 
 
 def ruc_curves(scores, protocol, path):
     """Share of keypoints that moved at most P px, P from 0 to 30, with 95 % bands."""
-    groups = _groups(protocol)
-    figure = _figure(5 * len(groups), 4.2)
+    groups = present_groups(protocol)
+    figure = new_figure(5 * len(groups), 4.2)
     panels = figure.subplots(1, len(groups), squeeze=False, sharey=True)[0]
     for group, axes in zip(groups, panels, strict=True):
         for i, one in enumerate(scores):
+            color, line, marker, _ = style(i)
             found = [one.value(f"stable_at_{p}", group) for p in range(31)]
-            area = _number(one.value("RUC", group))
-            value, low, high = ([_number(r, p) for r in found] for p in ("value", "low", "high"))
-            color = COLORS[i % len(COLORS)]
+            area = number(one.value("RUC", group))
+            value, low, high = ([number(r, p) for r in found] for p in ("value", "low", "high"))
             axes.plot(
                 value,
-                label=_short(one.model, 40),
+                label=short(one.model, 40),
                 color=color,
-                linestyle=LINES[i % len(LINES)],
-                marker=MARKERS[i % len(MARKERS)],
+                linestyle=line,
+                marker=marker,
                 markevery=(2 * i % 5, 5),
                 markersize=5,
             )
             if np.isfinite(low).all():
                 axes.fill_between(range(31), low, high, color=color, alpha=0.15, linewidth=0)
+            if len(scores) > 4:
+                continue  # more lines of text would cover the curves; the table has them
             axes.text(
                 0.97,
                 0.05 + 0.07 * (len(scores) - 1 - i),
-                f"{_short(one.model, 22)}: RUC {area:.3f}",
+                f"{short(one.model, 22)}: RUC {area:.3f}",
                 transform=axes.transAxes,
                 ha="right",
                 color=color,
                 fontsize=9,
             )
-        axes.set_title(f"kinds {_GROUPS[group]}", fontsize=11)
+        axes.set_title(f"kinds {GROUP_WORDS[group]}", fontsize=11)
         axes.set_xlabel("P (px of a 256-px crop)")
         axes.set_xlim(0, 30)
         axes.set_ylim(0, 1.01)
-        _tidy(axes, "both")
+        tidy(axes, "both")
     panels[0].set_ylabel("share of keypoints moved ≤ P px")
-    _legend(figure, panels[0], len(scores))
-    return _save(figure, path)
+    legend(figure, panels[0], len(scores))
+    return save(figure, path)
 
 
 def auc_by_severity(scores, protocol, path):
     """AUC from clean (0) to the highest severity, seen and unseen kinds."""
-    groups = _groups(protocol)
-    figure = _figure(5 * len(groups), 4.2)
+    groups = present_groups(protocol)
+    figure = new_figure(5 * len(groups), 4.2)
     panels = figure.subplots(1, len(groups), squeeze=False, sharey=True)[0]
     for group, axes in zip(groups, panels, strict=True):
         for i, one in enumerate(scores):
@@ -229,19 +175,19 @@ def auc_by_severity(scores, protocol, path):
                 *(one.value("auc", group, severity=s) for s in protocol.severities),
             ]
             places = [0, *protocol.severities]
-            value, low, high = ([_number(r, p) for r in found] for p in ("value", "low", "high"))
-            color = COLORS[i % len(COLORS)]
-            style = {"marker": MARKERS[i % len(MARKERS)], "linestyle": LINES[i % len(LINES)]}
-            axes.plot(places, value, label=_short(one.model, 40), color=color, **style)
+            value, low, high = ([number(r, p) for r in found] for p in ("value", "low", "high"))
+            color, line, marker, _ = style(i)
+            label = short(one.model, 40)
+            axes.plot(places, value, label=label, color=color, linestyle=line, marker=marker)
             if np.isfinite(low).all():
                 axes.fill_between(places, low, high, color=color, alpha=0.15, linewidth=0)
-        axes.set_title(f"kinds {_GROUPS[group]}", fontsize=11)
+        axes.set_title(f"kinds {GROUP_WORDS[group]}", fontsize=11)
         axes.set_xlabel("severity")
         axes.set_xticks(places, ["clean", *map(str, protocol.severities)])
-        _tidy(axes)
+        tidy(axes)
     panels[0].set_ylabel("AUC")
-    _legend(figure, panels[0], len(scores))
-    return _save(figure, path)
+    legend(figure, panels[0], len(scores))
+    return save(figure, path)
 
 
 def draw_all(scores, protocol, folder) -> dict[str, str]:

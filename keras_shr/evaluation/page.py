@@ -17,7 +17,7 @@ nav a { margin-right: 16px; color: #0072b2 }
 .scroll { overflow-x: auto } table { border-collapse: collapse; margin: 8px 0 4px; font-size: 14px }
 th, td { padding: 5px 8px; text-align: right; border-bottom: 1px solid #ddd; white-space: nowrap }
 th { background: #f1f4f7; vertical-align: bottom }
-td:first-child, th:first-child { text-align: left }
+td:first-child, th:first-child { text-align: left; white-space: normal; max-width: 170px }
 th small, td small { display: block; color: #555; font-weight: normal; font-size: 11px }
 td.best { font-weight: 700; background: #e3f0f9 } td.best::before { content: "★ "; color: #0072b2 }
 tr.split td { border-top: 2px solid #888 }
@@ -83,14 +83,17 @@ def render(report) -> str:
     ]
     parts += [
         "<h2 id=scores>Scores</h2>",
-        "<p>★ marks the best of a column; ↑ larger is better, ↓ smaller is better. Small print: "
+        f"<p>{'★ marks the best of a column; ' * (len(report.summary) > 1)}↑ larger is better, "
+        "↓ smaller is better. Small print: "
         f"95 % intervals over {_text(facts['intervals'])}.</p>",
         comparison(report.summary),
         "<p><b>AUC</b> says how accurate the keypoints are (0 to 1). <b>R</b> says how far they "
         "move when the picture is perturbed (mean square, px² of a 256-px crop), and <b>RUC</b> "
         "how many stay put (0 to 1). Read them together: a network that always "
         "answers the same keypoints has R = 0 and RUC = 1, and no use.</p>",
-        difference_table(report.differences),
+        difference_table(
+            report.differences, [row["model"] for row in report.summary if row["warning"]]
+        ),
         _more(report, labelled),
         "<h2 id=figures>Figures</h2>",
     ]

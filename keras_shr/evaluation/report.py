@@ -175,7 +175,7 @@ def _facts(data, bootstrap, notes, command):
         "data": data.name,
         "images": len(data),
         "keypoints": len(data.skeleton),
-        "labels": f"{labelled} of {visibility.size} keypoints labelled, {seen} of them seen",
+        "labels": f"{labelled} of {visibility.size} keypoints labelled, {seen} of them not hidden",
         "intervals": bootstrap.sentence,
         "notes": [notes] if isinstance(notes, str) else list(notes),
         "command": command,

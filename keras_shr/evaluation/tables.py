@@ -86,8 +86,8 @@ def by_kind(scores, protocol, metric, style, direction, warned):
     return table(["kind"] + [_text(one.model) for one in scores], lines, classes)
 
 
-def difference_table(rows):
-    """Each model against the first one, with paired intervals."""
+def difference_table(rows, warned=()):
+    """Each model against the first one, with paired intervals; models in `warned` get a mark."""
     if not rows:
         return ""
     models = list(dict.fromkeys(row["model"] for row in rows))
@@ -98,7 +98,8 @@ def difference_table(rows):
         for key in keys
     ]
     lines = [
-        [f"<td>{_text(model)}</td>"] + [_difference(found.get((model, key))) for key in keys]
+        [f"<td>{_text(model)}{' (!)' * (model in warned)}</td>"]
+        + [_difference(found.get((model, key))) for key in keys]
         for model in models
     ]
     first = _text(rows[0]["reference"])
