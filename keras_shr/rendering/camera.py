@@ -1,6 +1,7 @@
 """Where hand and camera stand: views, crops, and which joints the camera can see."""
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from keras_shr.rendering.raster import project
 from keras_shr.rendering.skeleton import KEYPOINT_RADII
@@ -19,29 +20,37 @@ def turn(axis, angle):
     return matrix
 
 
-def random_view(rng):
-    """Rotation hand → camera: palm, back and edge views, mostly upright, sometimes anything."""
+def random_view(rng, arm=(0.0, -1.0, 0.0)):
+    """Rotation hand → camera: palm, back and edge views, mostly upright, sometimes anything.
+
+    Args:
+        rng: NumPy generator.
+        arm: direction of the forearm in the hand's frame; views along it, in which it would hide
+            the hand, are drawn again.
+    """
+    for _ in range(10):
+        view = _any_view(rng)
+        if (view @ arm)[2] > -0.75 * np.linalg.norm(arm):
+            break
+    return view
+
+
+def _any_view(rng):
     if rng.random() < 0.15:
         quaternion = rng.normal(size=4)
-        w, x, y, z = quaternion / np.linalg.norm(quaternion)
-        return np.array(
-            [
-                [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
-                [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
-                [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
-            ]
-        )
+        return Rotation.from_quat(quaternion / np.linalg.norm(quaternion)).as_matrix()
     facing = (0.0, np.pi)[rng.integers(2)] + rng.normal(0, 0.65)
     tilt = rng.normal(0.05, 0.45)
     roll = rng.normal(0, 0.55) if rng.random() < 0.6 else rng.uniform(-np.pi, np.pi)
     return turn(2, roll) @ turn(0, tilt) @ turn(1, facing) @ UPRIGHT
 
 
-def look_at(points, rng, size, truncated=0.06, widest=2.3):
+def look_at(points, elbows, rng, size, truncated=0.06, widest=2.3):
     """Where the hand stands and the camera of a square crop about it.
 
     Args:
         points: `(n, 3)` mm about the wrist, turned into the camera's axes.
+        elbows: `(m, 3)` mm, kept before the camera too.
         rng: NumPy generator.
         size: side of the crop, pixels.
         truncated: share of crops that may cut the hand.
@@ -52,7 +61,8 @@ def look_at(points, rng, size, truncated=0.06, widest=2.3):
     """
     distance = np.exp(rng.uniform(np.log(280), np.log(1300)))
     centre = 0.5 * (points.min(axis=0) + points.max(axis=0))
-    nearest = 130 - (points[:, 2].min() - centre[2])  # no closer than 13 cm
+    # no closer than 13 cm, and the sleeve not in the lens
+    nearest = max(130 - points[:, 2].min(), 160 - elbows[:, 2].min()) + centre[2]
     distance = max(distance, nearest)
     off_axis = np.tan(rng.normal(0, 0.16, 2))
     origin = np.r_[off_axis * distance, distance] - centre

@@ -52,6 +52,9 @@ def vertex_normals(vertices, triangles, incidence=None):
     return normals / np.maximum(np.sqrt(np.einsum("ij,ij->i", normals, normals)), 1e-12)[:, None]
 
 
+ELBOW = 270.0
+"""Where the arm bends, mm from the wrist at rest."""
+
 _ANGLES = np.linspace(0, 2 * np.pi, 28, endpoint=False)
 _ALONG = np.arange(0, 720, 12.0)
 
@@ -173,6 +176,23 @@ class Hand:
         """Camera millimetres of `(n, 3)` points of the hand's frame."""
         return ((points * self.person.size) @ self.view.T + self.origin) * self.mirror
 
+    def elbow(self):
+        """`(3,)` camera millimetres of the elbow."""
+        arm = self.transforms[INDEX["forearm"]]
+        return self.to_camera(arm[None, :, :3] @ (0, -ELBOW, 0) + arm[:, 3])[0]
+
+    def bend_at_elbow(self, points, along):
+        """Camera points at `along` mm from the wrist, those past the elbow led away from the lens.
+
+        The arm is modelled straight; an upper arm that ran on would often end in the camera.
+        """
+        forearm = self.elbow() - self.to_camera(np.zeros((1, 3)))[0]
+        forearm /= np.linalg.norm(forearm)
+        upper = forearm + np.array([0, 0.5, 0.9])
+        upper /= np.linalg.norm(upper)
+        past = np.maximum(along - ELBOW, 0)[:, None] * self.person.size
+        return points + past * (upper - forearm)
+
     def keypoints(self):
         """`(21, 3)` camera millimetres in the order of `HAND_21`."""
         return self.to_camera(posed_keypoints(self.transforms))
@@ -182,7 +202,8 @@ def hand_surface(hand: Hand) -> Surface:
     """Skin and sleeve of a hand."""
     mesh, person = hand_mesh(), hand.person
     transforms = hand.transforms
-    vertices = hand.to_camera(skin(mesh.vertices, mesh.weights, transforms)).astype(np.float32)
+    vertices = hand.to_camera(skin(mesh.vertices, mesh.weights, transforms))
+    vertices = hand.bend_at_elbow(vertices, -mesh.atlas[:, 1]).astype(np.float32)
     step = 1 if person.side == "left" else -1  # a mirror image turns its triangles round
     normals = vertex_normals(vertices, mesh.triangles, mesh.incidence) * np.float32(step)
     kind = np.full(len(mesh.triangles), SKIN, np.int8)
@@ -192,9 +213,8 @@ def hand_surface(hand: Hand) -> Surface:
     points, triangles, texture = sleeve_surface(
         person.sleeve, transforms, person.widths[INDEX["forearm"]]
     )
-    return joined(
-        [flesh, plain_surface(hand.to_camera(points), triangles[:, ::step], CLOTH, texture)]
-    )
+    points = hand.bend_at_elbow(hand.to_camera(points), texture[:, 1])
+    return joined([flesh, plain_surface(points, triangles[:, ::step], CLOTH, texture)])
 
 
 def plain_surface(vertices, triangles, kind, texture=None) -> Surface:

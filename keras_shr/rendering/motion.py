@@ -99,7 +99,8 @@ def performance(seed, frames, size) -> Performance:
     scene = random_scene(rngs[1], size, size)
     hands = moving_hands(rngs[2], person, frames, random_view(rngs[3]))
     points = np.concatenate([hand.keypoints() * hand.mirror for hand in hands])
-    origin, camera = look_at(points, rngs[3], size, truncated=0.0, widest=1.45)
+    elbows = np.stack([hand.elbow() * hand.mirror for hand in hands])
+    origin, camera = look_at(points, elbows, rngs[3], size, truncated=0.0, widest=1.45)
     if person.side == "right":
         camera = mirrored(camera, size)
     hands = tuple(replace(hand, origin=hand.origin + origin) for hand in hands)

@@ -52,45 +52,62 @@ def rasterize(points, triangles, camera, height, width, near=1e-3):
     inverse = (1 / np.maximum(points[:, 2], near)).astype(np.float32)
     a, b, c = (screen[triangles[:, i]] for i in range(3))
     area = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
-    low = np.ceil(np.minimum(np.minimum(a, b), c))
-    high = np.floor(np.maximum(np.maximum(a, b), c))
-    limits = np.array([width - 1, height - 1], np.float32)
-    low, high = np.maximum(low, 0), np.minimum(high, limits)
+    xs, ys = (np.stack([p[:, k] for p in (a, b, c)]) for k in (0, 1))
+    top, bottom = np.ceil(ys.min(axis=0)), np.floor(ys.max(axis=0))
+    top, bottom = np.maximum(top, 0), np.minimum(bottom, height - 1)
     # y points down in the image, so an outside seen from the camera turns clockwise: area < 0
-    usable = (area < -1e-9) & (low <= high).all(axis=1)
-    usable &= (points[triangles, 2] > near).all(axis=1)
+    usable = (area < -1e-9) & (top <= bottom)
+    usable &= (xs.max(axis=0) >= 0) & (xs.min(axis=0) <= width - 1)
+    usable &= points[triangles].min(axis=1)[:, 2] > near if points[:, 2].min() <= near else True
     index = np.flatnonzero(usable)
-    low = low[index].astype(np.int32)
-    size = high[index].astype(np.int32) - low + 1
-    count = size[:, 0] * size[:, 1]
-    if not count.sum():
-        empty = np.zeros(0, np.int64)
-        return Fragments(empty, empty, np.zeros((0, 3), np.float32), np.zeros(0, np.float32))
-    owner = np.repeat(np.arange(len(index)), count)
-    step = np.arange(len(owner)) - np.repeat(np.cumsum(count) - count, count)
-    row, column = np.divmod(step, size[owner, 0])
-    x, y = low[owner, 0] + column, low[owner, 1] + row
-    # barycentric shares are affine in x, y: w = w0 + x wx + y wy
     a, b, c, scale = a[index], b[index], c[index], 1 / area[index]
+    # shares of the corners b and c are affine: w = w0 + x wx + y wy
     wbx, wby = (c[:, 1] - a[:, 1]) * scale, (a[:, 0] - c[:, 0]) * scale
     wcx, wcy = (a[:, 1] - b[:, 1]) * scale, (b[:, 0] - a[:, 0]) * scale
-    dx, dy = x.astype(np.float32) - a[owner, 0], y.astype(np.float32) - a[owner, 1]
+    # one entry for each row of each triangle, then one for each pixel of each row
+    owner, row = _expand(top[index].astype(np.int32), bottom[index].astype(np.int32))
+    x0, dy = a[owner, 0], row.astype(np.float32) - a[owner, 1]
+    first, last = _span(wbx[owner], wcx[owner], dy * wby[owner], dy * wcy[owner])
+    first = np.maximum(np.ceil(x0 + first), 0).astype(np.int32)
+    last = np.minimum(np.floor(x0 + last), width - 1).astype(np.int32)
+    line, column = _expand(first, last)
+    dx, dy, row, owner = column.astype(np.float32) - x0[line], dy[line], row[line], owner[line]
     wb = dx * wbx[owner] + dy * wby[owner]
     wc = dx * wcx[owner] + dy * wcy[owner]
-    keep = np.flatnonzero((wb >= -1e-4) & (wc >= -1e-4) & (wb + wc <= 1.0001))
-    owner, wb, wc = owner[keep], wb[keep], wc[keep]
-    pixel = y[keep] * np.int64(width) + x[keep]
+    pixel = row * np.int32(width) + column
     corners = triangles[index]
     ia, ib, ic = (inverse[corners[:, i]] for i in range(3))
     nearness = ia[owner] * (1 - wb - wc) + ib[owner] * wb + ic[owner] * wc
     best = np.zeros(height * width, np.float32)
     np.maximum.at(best, pixel, nearness)
-    first = np.full(height * width, -1, np.int64)
+    front = np.full(height * width, -1, np.int32)
     winners = np.flatnonzero(nearness == best[pixel])
-    first[pixel[winners]] = winners
-    pixels = np.flatnonzero(first >= 0)
-    chosen = first[pixels]
+    front[pixel[winners]] = winners
+    pixels = np.flatnonzero(front >= 0)
+    chosen = front[pixels]
     owner, wb, wc, nearness = owner[chosen], wb[chosen], wc[chosen], nearness[chosen]
     shares = np.stack([ia[owner] * (1 - wb - wc), ib[owner] * wb, ic[owner] * wc], axis=1)
     shares /= nearness[:, None]
     return Fragments(pixels, index[owner], shares, 1 / nearness)
+
+
+def _expand(first, last):
+    """All whole numbers first..last of every entry: (entry, number), int32, one after another."""
+    count = np.maximum(last - first + 1, 0)
+    entry = np.repeat(np.arange(len(count), dtype=np.int32), count)
+    start = first - (np.cumsum(count, dtype=np.int32) - count)
+    return entry, np.arange(len(entry), dtype=np.int32) + start[entry]
+
+
+def _span(wbx, wcx, wb, wc):
+    """Least and greatest x at which all three shares are not negative, given them at x = 0."""
+    low = np.full(len(wb), -1e6, np.float32)
+    high = np.full(len(wb), 1e6, np.float32)
+    for slope, value in ((wbx, wb), (wcx, wc), (-wbx - wcx, 1 - wb - wc)):
+        value = value + np.float32(1e-4)  # neighbours share an edge: better both than neither
+        level = np.abs(slope) < 1e-12
+        zero = -value / np.where(level, 1, slope)
+        low = np.where(~level & (slope > 0), np.maximum(low, zero), low)
+        high = np.where(~level & (slope < 0), np.minimum(high, zero), high)
+        high = np.where(level & (value < 0), low - 1, high)
+    return low, np.maximum(high, low - 1)

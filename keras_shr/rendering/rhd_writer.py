@@ -91,9 +91,12 @@ def rhd_scene(seed, split, index):
 
 def _standing(rng, person, distance, reach, focal):
     """A hand with its keypoints' centre up to `reach` half picture widths off the middle."""
-    hand = Hand(person, random_pose(rng), random_view(rng), np.zeros(3))
+    hand = Hand(person, random_pose(rng), np.eye(3), np.zeros(3))
+    hand = replace(hand, view=random_view(rng, hand.elbow() * hand.mirror))
     points = hand.keypoints() * hand.mirror
     centre = 0.5 * (points.min(axis=0) + points.max(axis=0))
+    elbow = hand.elbow()[2] - centre[2]
+    distance = max(distance, 160 - elbow)
     aside = rng.uniform(-reach, reach, 2) * (SIZE / 2) * distance / focal
     return replace(hand, origin=np.r_[aside, distance] - centre)
 

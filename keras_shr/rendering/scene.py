@@ -187,9 +187,11 @@ def render_sample(seed, index, size=256, side=None) -> RenderedSample:
     rngs = np.random.default_rng([seed, index]).spawn(5)
     person = random_person(rngs[0], side)
     scene = random_scene(rngs[1], size, size)
-    hand = Hand(person, random_pose(rngs[2]), random_view(rngs[3]), np.zeros(3))
+    hand = Hand(person, random_pose(rngs[2]), np.eye(3), np.zeros(3))
+    hand = replace(hand, view=random_view(rngs[3], hand.elbow() * hand.mirror))
     points = hand.keypoints() * hand.mirror
-    origin, camera = look_at(points, rngs[3], size)
+    elbow = hand.elbow() * hand.mirror
+    origin, camera = look_at(points, elbow[None], rngs[3], size)
     things, colours = random_things(rngs[4], points + origin)
     if person.side == "right":
         camera = mirrored(camera, size)
