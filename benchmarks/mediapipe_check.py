@@ -113,8 +113,7 @@ def summary(rows):
     distance = np.array([r["distance"] for r in rows])
     seen = np.array([r["seen_distance"] for r in rows])
     right = np.array([r["right_score"] > 0.5 for r in rows])
-    # the model was trained on mirrored (selfie) pictures, so its "right" is our left
-    agrees = right == np.array([r["side"] == "left" for r in rows])
+    agrees = right == np.array([r["side"] == "right" for r in rows])
     found = presence > 0.5
     return [
         ("images", len(rows), "rendered crops"),

@@ -164,7 +164,10 @@ def _write_split(folder, split, count, seed, workers):
         yield index
     if missing:
         _write_progress(folder / "rendered.npz", known)
-    annotations = {i: known[i] for i in range(count)}
+    # fresh arrays of one dtype object: a pickle's bytes show which objects are shared
+    annotations = {
+        i: {name: np.array(known[i][name], np.float64) for name in _ARRAYS} for i in range(count)
+    }
     stream = io.BytesIO()
     pickle.dump(annotations, stream, protocol=2)
     path = folder / f"anno_{split}.pickle"
