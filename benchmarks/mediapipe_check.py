@@ -3,14 +3,17 @@
 A check for development only; nothing of MediaPipe is a dependency of the project. Get the model
 from the wheel (it is a zip archive) and the interpreter from PyPI:
 
-    pip download --no-deps mediapipe==0.10.9 && unzip mediapipe-0.10.9-*.whl '*hand_landmark_full.tflite'
+    pip download --no-deps mediapipe==0.10.9
+    unzip mediapipe-0.10.9-*.whl '*hand_landmark_full.tflite'
     pip install ai-edge-litert
-    python benchmarks/mediapipe_check.py PATH/hand_landmark_full.tflite --output results/rendered_mediapipe.csv
+    python benchmarks/mediapipe_check.py PATH/hand_landmark_full.tflite \\
+        --output results/rendered_mediapipe.csv
 
 Each picture is fed as MediaPipe's own tracker would feed it: a square about the palm and the first
 finger joints, turned so that wrist → middle knuckle points up, twice as large as the points' box,
 224x224, RGB in 0..1, edges repeated. The square comes from our keypoints, as the tracker takes it
-from the last frame's, so the figures judge the look of the hands and not a detector.
+from the last frame's, so the figures judge the look of the hands and not a detector. As a control
+the same squares are cut from backgrounds without a hand: the score must be low there.
 """
 
 import argparse
@@ -23,6 +26,7 @@ import numpy as np
 from scipy import ndimage
 
 from keras_shr.rendering import render_sample
+from keras_shr.rendering.background import random_background
 
 INPUT = 224
 TRACKED = (0, 1, 2, 3, 5, 6, 9, 10, 13, 14, 17, 18)  # the tracker's points: palm, first joints
@@ -87,12 +91,14 @@ class LandmarkModel:
 
 
 def check(model, count, size, seed):
-    """One row for each picture: index, side, presence, right score, mean distance and for seen."""
+    """One dict for each picture: scores, distances in px of 256, and the control's score."""
     for index in range(count):
         sample = render_sample(seed, index, size)
         points = sample.keypoints[:, :2].astype(float)
         crop, matrix, offset = tracker_crop(sample.image, points)
         found, presence, right = model(crop)
+        empty = random_background(np.random.default_rng([seed, index]), size, size)
+        _, control, _ = model(tracker_crop(empty, points)[0])
         found = found @ matrix.T + offset
         distance = np.linalg.norm(found - points, axis=1) * 256 / size
         seen = sample.keypoints[:, 2] == 2
@@ -101,6 +107,7 @@ def check(model, count, size, seed):
             "side": sample.side,
             "presence": presence,
             "right_score": right,
+            "control": control,
             "distance": distance.mean(),
             "seen_distance": distance[seen].mean() if seen.any() else np.nan,
             "each": distance,
@@ -118,6 +125,11 @@ def summary(rows):
     return [
         ("images", len(rows), "rendered crops"),
         ("found_share", found.mean(), "presence score above .5"),
+        (
+            "found_share_control",
+            np.mean([r["control"] > 0.5 for r in rows]),
+            "the same squares of backgrounds without a hand",
+        ),
         ("presence_median", np.median(presence), "median presence score"),
         ("distance_px256", distance[found].mean(), "mean landmark distance where found, px of 256"),
         ("distance_median_px256", np.median(distance[found]), "median over pictures of the same"),

@@ -44,7 +44,9 @@ def main():
     for what, size, median, best, rate in rows:
         print(f"{what:14s} {size:4d} px  {median:7.1f} ms  best {best:7.1f} ms  {rate:6.1f} /s")
     if options.output:
-        command = f"python benchmarks/rendering.py --count {options.count} --repeats {options.repeats}"
+        command = (
+            f"python benchmarks/rendering.py --count {options.count} --repeats {options.repeats}"
+        )
         load = f"{os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
         temporary = options.output.with_name(options.output.name + ".tmp")
         with open(temporary, "w", newline="") as file:
