@@ -1,0 +1,30 @@
+"""The averaged weights of an optimizer with `use_ema`, put into the model for a while."""
+
+import contextlib
+
+import numpy as np
+
+
+@contextlib.contextmanager
+def averaged_weights(model):
+    """Within the block the model has its optimizer's moving averages, where that keeps any.
+
+    They are what `fit` leaves in the model at its end, so they are what validation should judge
+    and a checkpoint should hold. `keras.callbacks.SwapEMAWeights` would leave them swapped while
+    `BackupAndResume` writes.
+    """
+    optimizer = getattr(model, "optimizer", None)
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # under loss scaling
+    averages = getattr(optimizer, "_model_variables_moving_average", None)
+    if not averages or not getattr(optimizer, "use_ema", False):
+        yield
+        return
+    variables = optimizer._trainable_variables
+    before = [np.array(np.asarray(v.value)) for v in variables]
+    for variable, average in zip(variables, averages, strict=True):
+        variable.assign(average)
+    try:
+        yield
+    finally:
+        for variable, value in zip(variables, before, strict=True):
+            variable.assign(value)

@@ -1,0 +1,49 @@
+"""Files that are either the old one or the new one, whenever the process is killed."""
+
+import contextlib
+import json
+import os
+from pathlib import Path
+
+from keras_shr.errors import KerasShrError
+
+_PARTIAL = ".partial-"
+
+
+@contextlib.contextmanager
+def replacing(path):
+    """A temporary path in the same folder to write to; it becomes `path` when the block ends."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Keras tells formats by the end of a name, so the mark stands in front.
+    temporary = path.with_name(f"{_PARTIAL}{os.getpid()}-{path.name}")
+    try:
+        yield temporary
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(path):
+    """Remove what killed runs left of their attempts to write `path`."""
+    for leftover in Path(path).parent.glob(f"{_PARTIAL}*-{Path(path).name}"):
+        leftover.unlink(missing_ok=True)
+
+
+def write_text(path, text):
+    """Write `text` to `path` by way of a temporary file."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def read_json(path):
+    """The object in a JSON file, or None where there is no such file."""
+    path = Path(path)
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise KerasShrError(f"{path}: not JSON ({error}); remove the file to start over") from None

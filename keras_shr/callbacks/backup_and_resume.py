@@ -1,0 +1,141 @@
+"""The same command again goes on where a killed run stopped."""
+
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from keras_shr.callbacks._files import read_json, replacing, write_text
+from keras_shr.errors import KerasShrError
+
+_STATE = "backup.json"
+
+
+class BackupAndResume(keras.callbacks.Callback):
+    """Backs up the training state after each epoch and resumes from it.
+
+    `fit` with this callback and an existing backup restores weights, optimizer and the random
+    state of layers, and goes on after the last finished epoch, even if the process was ended by
+    SIGKILL. A backup is one weights file and a `backup.json` that names it; the latter is replaced
+    in one step, so there is always one whole backup. It stays when training ends: a finished run
+    that is started again restores its state and trains no further, and goes on if it is given more
+    epochs. The history that `fit` returns covers all epochs.
+
+    Keras' own `BackupAndRestore` writes weights and epoch number one after the other, in place, and
+    removes both at the end.
+
+    Put it **last** in the list of callbacks, so that what the others write about an epoch is there
+    before the epoch counts as finished.
+
+    Args:
+        directory: a folder for the backup alone.
+        every: epochs between backups; the last epoch is always backed up.
+
+    Raises:
+        KerasShrError: when the backup cannot be loaded, such as into another architecture.
+    """
+
+    def __init__(self, directory, every=1):
+        super().__init__()
+        self.directory = Path(directory)
+        if every < 1:
+            raise KerasShrError(f"every is {every!r}, expected a number of epochs >= 1")
+        self.every = every
+        self._epochs, self._history, self._restored = [], {}, False
+
+    @staticmethod
+    def finished_epochs(directory):
+        """How many epochs the backup in `directory` has behind it; 0 without one."""
+        state = read_json(Path(directory) / _STATE)
+        return 0 if state is None else int(state["epoch"])
+
+    def on_train_begin(self, logs=None):
+        self._epochs, self._history, self._restored = [], {}, False
+        self.model._initial_epoch = None
+        state = read_json(self.directory / _STATE)
+        if state is None:
+            return
+        self._load(self.directory / state["weights"], state["seeds"])
+        self._epochs, self._history = list(state["epochs"]), dict(state["history"])
+        self._restored = True
+        planned = self.params["epochs"]
+        done = state["stopped_at"] is not None and planned <= state["stopped_at"]
+        # Keras reads this right after on_train_begin; it is how BackupAndRestore resumes too.
+        self.model._initial_epoch = planned if done else min(state["epoch"], planned)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        # Left in place, it would make the next `fit` of this model start late as well.
+        self.model._initial_epoch = None
+        self._extend_history()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._epochs.append(epoch)
+        for key, value in (logs or {}).items():
+            self._history.setdefault(key, []).append(float(value))
+        if (epoch + 1) % self.every == 0 or epoch + 1 >= self.params["epochs"]:
+            self._save(epoch + 1)
+
+    def on_train_end(self, logs=None):
+        self.model._initial_epoch = None
+        self._extend_history()
+        state = read_json(self.directory / _STATE)
+        # A callback ended training early: to start the same run again is not to train on.
+        if self.model.stop_training and self._epochs and state is not None:
+            if state["epoch"] != self._epochs[-1] + 1:
+                self._save(self._epochs[-1] + 1, stopped_at=self.params["epochs"])
+            else:
+                self._write({**state, "stopped_at": self.params["epochs"]})
+
+    def _save(self, epoch, stopped_at=None):
+        name = f"epoch-{epoch:05d}.weights.h5"
+        with replacing(self.directory / name) as temporary:
+            self.model.save_weights(temporary)
+        self._write(
+            {
+                "epoch": epoch,
+                "weights": name,
+                "seeds": [np.asarray(v.value).tolist() for v in _seed_variables(self.model)],
+                "stopped_at": stopped_at,
+                "epochs": self._epochs,
+                "history": self._history,
+            }
+        )
+        for other in self.directory.glob("*.weights.h5"):  # older ones and torn ones
+            if other.name != name:
+                other.unlink(missing_ok=True)
+
+    def _write(self, state):
+        write_text(self.directory / _STATE, json.dumps(state))
+
+    def _load(self, path, seeds):
+        if not self.model.built:
+            raise KerasShrError(
+                "BackupAndResume can only restore a built model: call it on a batch before fit"
+            )
+        optimizer = self.model.optimizer
+        if optimizer is not None and not optimizer.built:
+            optimizer.build(self.model.trainable_variables)
+        try:
+            self.model.load_weights(path)
+            for variable, value in zip(_seed_variables(self.model), seeds, strict=True):
+                variable.assign(value)
+        except Exception as error:
+            lines = str(error).strip().splitlines() or [repr(error)]
+            raise KerasShrError(
+                f"{path}: this backup does not fit the model ({lines[0]}); "
+                f"remove {self.directory} to start over"
+            ) from error
+
+    def _extend_history(self):
+        """Put the epochs before the interruption into the history that `fit` returns."""
+        if self._restored:
+            self.model.history.epoch = list(self._epochs)
+            self.model.history.history = {k: list(v) for k, v in self._history.items()}
+            self._restored = False
+
+
+def _seed_variables(model):
+    """The states of the model's seed generators (dropout), which no weights file holds."""
+    others = {id(v) for v in [*model.weights, *model.metrics_variables]}
+    return [v for v in model.variables if id(v) not in others]

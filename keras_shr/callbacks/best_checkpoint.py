@@ -1,0 +1,79 @@
+"""Keeps the model that did best on validation images under the seen perturbations."""
+
+import json
+from pathlib import Path
+
+import keras
+
+from keras_shr.callbacks._averaging import averaged_weights
+from keras_shr.callbacks._files import read_json, remove_leftovers, replacing, write_text
+from keras_shr.callbacks.probe import RobustnessProbe
+from keras_shr.callbacks.robustness import check_every, is_due
+from keras_shr.errors import KerasShrError
+
+
+class BestCheckpoint(keras.callbacks.Callback):
+    """Saves the whole model whenever the AUC under the seen perturbations is the highest so far.
+
+    The images are perturbed once, with the kinds that training may see (`RobustnessProbe`); the
+    AUC goes into the logs as `val_auc_seen`. Beside `best.keras` stands `best.json` with the epoch
+    and the value, by which a resumed run knows what to beat; a run that starts at epoch 1 forgets
+    an older one. Both files are replaced in one step each. An optimizer's averaged weights are
+    judged and saved where it keeps them.
+
+    Put it before `CSVHistory`, `TensorBoardLogs` and `BackupAndResume`.
+
+    Args:
+        path: the `.keras` file.
+        validation: `KeypointData`, `(images, keypoints)` or a `RobustnessProbe`; may be None where
+            a `RobustnessCallback` earlier in the list, or Keras' own validation, logs `monitor`.
+        every: epochs between measurements; the last epoch is always measured.
+        monitor: which value of the logs to maximise.
+    """
+
+    def __init__(self, path, validation=None, every=1, monitor="val_auc_seen"):
+        super().__init__()
+        self.path = Path(path)
+        if self.path.suffix != ".keras":
+            raise KerasShrError(f"path is {path}, expected a file name that ends in .keras")
+        self.state_path = self.path.with_suffix(".json")
+        self.probe = RobustnessProbe.of(validation)
+        self.every = check_every(every)
+        self.monitor = monitor
+        self.best = None
+
+    def on_train_begin(self, logs=None):
+        self.best = None
+        self._started = False
+        remove_leftovers(self.path)
+        if self.probe is not None:
+            self.probe.prepare(self.model)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if not self._started and epoch > 0 and self.path.exists():
+            state = read_json(self.state_path) or {}
+            if state.get("monitor") == self.monitor:
+                self.best = state["value"]
+        self._started = True
+
+    def on_epoch_end(self, epoch, logs=None):
+        if not is_due(self, epoch):
+            return
+        logs = {} if logs is None else logs
+        if self.monitor not in logs and self.probe is not None:
+            measured = self.probe.measure(self.model)
+            logs |= {f"val_{key}": value for key, value in measured.items()}
+        if self.monitor not in logs:
+            raise KerasShrError(
+                f"BestCheckpoint watches {self.monitor!r}, which is not in the logs "
+                f"({', '.join(sorted(logs))}); give validation= or put RobustnessCallback before it"
+            )
+        value = float(logs[self.monitor])
+        if self.best is None or value > self.best:
+            if value != value:  # NaN is never the best
+                return
+            with averaged_weights(self.model), replacing(self.path) as temporary:
+                self.model.save(temporary)
+            state = {"epoch": epoch + 1, "monitor": self.monitor, "value": value}
+            write_text(self.state_path, json.dumps(state) + "\n")
+            self.best = value

@@ -1,0 +1,162 @@
+"""What the validation images say about accuracy and stability, while a model trains."""
+
+import keras
+import numpy as np
+from PIL import Image
+
+from keras_shr import _random
+from keras_shr.callbacks._averaging import averaged_weights
+from keras_shr.data.records import PROTOCOL_PIXELS, KeypointData
+from keras_shr.errors import KerasShrError
+from keras_shr.heatmaps import image_to_heatmap
+from keras_shr.metrics import keypoint_auc, mean_squared_displacement, ruc
+from keras_shr.perturbations import TRAINING_PERTURBATIONS, check_perturbations, perturb
+
+
+class RobustnessProbe:
+    """Measures a model on validation images and on fixed perturbed copies of them.
+
+    The copies are made once, with the kinds that training may see, from a seed: every epoch and
+    every run is judged on the same pictures. The kinds that are kept for evaluation are refused,
+    because checkpoints are chosen by these figures.
+
+    Args:
+        images: `KeypointData`, or uint8 `(count, height, width, 3)`. Images of another size than
+            the model's are resized.
+        keypoints: `(count, keypoints, 3)` in pixels of the images; not with `KeypointData`.
+        perturbations: names of seen kinds.
+        severities: severities to draw from.
+        copies: perturbed copies of each image.
+        limit: how many images are used, spread evenly over the set; None for all.
+        seed: of the perturbations.
+        batch_size: images a step.
+    """
+
+    KEYS = ("auc_clean", "auc_seen", "R", "RUC")
+
+    def __init__(
+        self,
+        images,
+        keypoints=None,
+        perturbations=TRAINING_PERTURBATIONS,
+        severities=(1, 2, 3, 4, 5),
+        copies=1,
+        limit=512,
+        seed=0,
+        batch_size=32,
+    ):
+        if isinstance(images, KeypointData):
+            images, keypoints = images.images, images.keypoints
+        images, keypoints = np.asarray(images), np.asarray(keypoints, "float32")
+        if images.ndim != 4 or images.shape[-1] != 3 or images.dtype != np.uint8:
+            raise KerasShrError(
+                f"validation images are {images.dtype} {images.shape}, expected uint8 "
+                "(count, height, width, 3)"
+            )
+        if keypoints.ndim != 3 or len(keypoints) != len(images) or keypoints.shape[-1] != 3:
+            raise KerasShrError(
+                f"validation keypoints have shape {keypoints.shape}, expected "
+                f"({len(images)}, keypoints, 3)"
+            )
+        if not len(images):
+            raise KerasShrError("there are no validation images")
+        if copies < 1:
+            raise KerasShrError(f"copies is {copies!r}, expected a number >= 1")
+        if limit is not None and limit < len(images):
+            chosen = np.linspace(0, len(images) - 1, limit).round().astype(int)
+            images, keypoints = images[chosen], keypoints[chosen]
+        self.images, self.keypoints = images, keypoints
+        self.perturbations = check_perturbations(perturbations)
+        self.severities = tuple(severities)
+        self.copies, self.seed, self.batch_size = copies, seed, batch_size
+        self._prepared_for = None
+        self._last = (None, None)
+
+    @classmethod
+    def of(cls, validation):
+        """`validation` as a probe: one already, `KeypointData`, or `(images, keypoints)`."""
+        if validation is None or isinstance(validation, cls):
+            return validation
+        return cls(*validation) if isinstance(validation, tuple | list) else cls(validation)
+
+    def prepare(self, model):
+        """Bring the images to the model's size and perturb them, unless that is done."""
+        size = tuple(model.image_size)
+        if self._prepared_for == size:
+            return
+        self.clean = resize_images(self.images, size)
+        self.labels = np.asarray(image_to_heatmap(self.keypoints, self.images.shape[1:3], size))
+        self.perturbed = self._perturb(self.clean)
+        self._prepared_for, self._last = size, (None, None)
+
+    def measure(self, model):
+        """A dictionary of floats with `KEYS`.
+
+        `auc_clean` and `auc_seen` are the AUC (convention "ours") of clean and perturbed images,
+        `R` the mean squared displacement in px² of the 256-px crop, `RUC` the share of keypoints
+        that stay, averaged over 0 to 30 px. Asked again before the next training step it answers
+        from memory, so callbacks can share one probe. An optimizer's averaged weights are used
+        where it keeps them.
+        """
+        self.prepare(model)
+        optimizer = getattr(model, "optimizer", None)
+        state = None if optimizer is None else (id(model), int(optimizer.iterations.value))
+        if state is None or self._last[0] != state:
+            self._last = (state, self._measure(model))
+        return dict(self._last[1])
+
+    def _measure(self, model):
+        with averaged_weights(model):
+            clean = model.predict_keypoints(self.clean, batch_size=self.batch_size)
+            moved = model.predict_keypoints(self.perturbed, batch_size=self.batch_size)
+        scale = {"scale": PROTOCOL_PIXELS / max(model.image_size)}
+        labels, pairs = (
+            np.tile(self.labels, (self.copies, 1, 1)),
+            np.tile(clean, (self.copies, 1, 1)),
+        )
+        values = (
+            keypoint_auc(self.labels, clean, **scale),
+            keypoint_auc(labels, moved, **scale),
+            mean_squared_displacement(pairs, moved, **scale),
+            ruc(pairs, moved, **scale),
+        )
+        return {key: float(value) for key, value in zip(self.KEYS, values, strict=True)}
+
+    def _perturb(self, images):
+        def step(batch, seed):
+            return perturb(batch, seed, self.perturbations, self.severities)
+
+        step, pieces = _compiled(step), []
+        for copy in range(self.copies):
+            copy_seed = _random.fold_in(self.seed, copy)
+            for number, start in enumerate(range(0, len(images), self.batch_size)):
+                batch = images[start : start + self.batch_size]
+                # Filled up by repeating images, so that one shape is compiled.
+                filled = batch[np.arange(self.batch_size) % len(batch)]
+                result = step(filled, _random.fold_in(copy_seed, number))
+                pieces.append(np.asarray(result)[: len(batch)])
+        return np.concatenate(pieces)
+
+
+def _compiled(function):
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return tf.function(function)
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.jit(function)
+    return function
+
+
+def resize_images(images, size):
+    """uint8 images `(count, height, width, 3)` at `size` `(height, width)`, antialiased."""
+    if images.shape[1:3] == tuple(size):
+        return images
+    return np.stack(
+        [
+            np.asarray(Image.fromarray(image).resize(size[::-1], Image.Resampling.BILINEAR))
+            for image in images
+        ]
+    )

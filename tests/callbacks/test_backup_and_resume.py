@@ -1,0 +1,203 @@
+"""An interrupted run goes on as if nothing had happened."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from callback_helpers import Epochs, Interrupt, Interruption, fit_plain, plain_model
+
+from keras_shr.callbacks import BackupAndResume, CSVHistory
+from keras_shr.errors import KerasShrError
+
+# Keras 3.15 saves variables through an `__array__` that NumPy 2 warns about.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+
+def state_of(model):
+    variables = [*model.variables, *model.optimizer.variables]
+    return [np.asarray(v.value) for v in variables]
+
+
+def assert_same_state(model, other):
+    for a, b in zip(state_of(model), state_of(other), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-7)
+
+
+def run(folder, epochs, *extra, seed=0, **options):
+    """One start of "the same command"; the model is new, as in a new process."""
+    model, trained = plain_model(seed, **options), Epochs()
+    callbacks = [trained, *extra, CSVHistory(folder / "history.csv"), BackupAndResume(folder / "b")]
+    return model, trained.seen, fit_plain(model, epochs, callbacks)
+
+
+def rows(folder):
+    with open(folder / "history.csv") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("at_end", [False, True])
+def test_resumes_as_if_uninterrupted(tmp_path, at_end):
+    whole, _, expected = run(tmp_path / "whole", 5)
+    with pytest.raises(Interruption):
+        run(tmp_path / "cut", 5, Interrupt(3, at_end))
+    assert BackupAndResume.finished_epochs(tmp_path / "cut" / "b") == 3
+    model, trained, history = run(tmp_path / "cut", 5, seed=1)
+    assert trained == [3, 4]
+    assert_same_state(model, whole)
+    assert history.epoch == [0, 1, 2, 3, 4]
+    np.testing.assert_allclose(history.history["loss"], expected.history["loss"], rtol=1e-5)
+    assert [row["epoch"] for row in rows(tmp_path / "cut")] == ["1", "2", "3", "4", "5"]
+    for a, b in zip(rows(tmp_path / "cut"), rows(tmp_path / "whole"), strict=True):
+        assert float(a["loss"]) == pytest.approx(float(b["loss"]), rel=1e-5)
+
+
+def test_csv_written_but_epoch_not_backed_up(tmp_path):
+    """Killed between the two: the epoch is trained again and its row is there once."""
+    model, csv_history = plain_model(), CSVHistory(tmp_path / "history.csv")
+    with pytest.raises(Interruption):
+        fit_plain(
+            model, 4, [csv_history, Interrupt(2, at_end=True), BackupAndResume(tmp_path / "b")]
+        )
+    assert len(rows(tmp_path)) == 3
+    assert run(tmp_path, 4)[1] == [2, 3]
+    assert [row["epoch"] for row in rows(tmp_path)] == ["1", "2", "3", "4"]
+
+
+def test_a_finished_run_is_recognised_and_can_be_extended(tmp_path):
+    model, _, _ = run(tmp_path, 2)
+    again, trained, history = run(tmp_path, 2, seed=1)
+    assert trained == []
+    assert history.epoch == [0, 1]
+    assert len(history.history["loss"]) == 2
+    assert_same_state(again, model)
+    assert len(rows(tmp_path)) == 2
+    _, trained, history = run(tmp_path, 3, seed=1)
+    assert trained == [2]
+    assert history.epoch == [0, 1, 2]
+    assert len(rows(tmp_path)) == 3
+
+
+def test_early_stopping_counts_as_finished(tmp_path):
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.stop_training = epoch == 1
+
+    assert run(tmp_path, 6, Stop())[1] == [0, 1]
+    assert run(tmp_path, 6)[1] == []
+    assert run(tmp_path, 7)[1] == [2, 3, 4, 5, 6]
+
+
+def test_the_next_fit_of_the_model_starts_at_the_beginning(tmp_path):
+    run(tmp_path, 2)
+    model, trained, _ = run(tmp_path, 3)
+    assert trained == [2]
+    later = Epochs()
+    fit_plain(model, 1, [later])
+    assert later.seen == [0]
+
+
+def test_torn_files_are_not_taken_for_a_backup(tmp_path):
+    run(tmp_path, 2)
+    folder = tmp_path / "b"
+    (folder / ".partial-1-epoch-00003.weights.h5").write_bytes(b"half")
+    (folder / "epoch-00003.weights.h5").write_bytes(b"whole but not named by backup.json")
+    assert run(tmp_path, 3)[1] == [2]
+    assert sorted(p.name for p in folder.iterdir()) == ["backup.json", "epoch-00003.weights.h5"]
+
+
+def test_every(tmp_path):
+    callback = BackupAndResume(tmp_path, every=2)
+    with pytest.raises(Interruption):
+        fit_plain(plain_model(), 9, [callback, Interrupt(3)])
+    assert BackupAndResume.finished_epochs(tmp_path) == 2
+    fit_plain(plain_model(), 5, [callback])
+    assert BackupAndResume.finished_epochs(tmp_path) == 5
+
+
+def test_averages_of_the_optimizer_are_restored(tmp_path):
+    def optimizer():
+        return keras.optimizers.Adam(use_ema=True, ema_momentum=0.5)
+
+    whole, _, _ = run(tmp_path / "whole", 3, optimizer=optimizer())
+    with pytest.raises(Interruption):
+        run(tmp_path / "cut", 3, Interrupt(2), optimizer=optimizer())
+    model, _, _ = run(tmp_path / "cut", 3, optimizer=optimizer(), seed=1)
+    assert_same_state(model, whole)
+
+
+def test_errors_say_what_to_do(tmp_path):
+    run(tmp_path, 1)
+    with pytest.raises(KerasShrError, match=r"does not fit the model .* to start over"):
+        run(tmp_path, 2, width=7)
+    (tmp_path / "b" / "backup.json").write_text("{")
+    with pytest.raises(KerasShrError, match=r"backup\.json: not JSON"):
+        run(tmp_path, 2)
+    with pytest.raises(KerasShrError, match="every is 0"):
+        BackupAndResume(tmp_path, every=0)
+
+
+SCRIPT = """
+    import os, signal, sys
+    sys.path[:0] = {paths!r}
+    import keras
+    from callback_helpers import Epochs, fit_plain, plain_model
+    from keras_shr.callbacks import BackupAndResume, CSVHistory
+
+    where, folder = sys.argv[1], {folder!r}
+
+    class Kill(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            self.epoch = epoch
+
+        def on_train_batch_end(self, batch, logs=None):
+            if where == "epoch" and self.epoch == 2:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    model, trained = plain_model(), Epochs()
+    if where == "backup":
+        whole = model.save_weights
+
+        def torn(path):
+            whole(path)
+            if trained.seen[-1] == 2:
+                os.truncate(path, os.path.getsize(path) // 2)
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        model.save_weights = torn
+    history, backup = CSVHistory(folder + "/history.csv"), BackupAndResume(folder)
+    fit_plain(model, 4, [trained, Kill(), history, backup])
+    print("trained", trained.seen)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("where", ["epoch", "backup"])
+def test_sigkill(tmp_path, where):
+    here = Path(__file__).resolve().parent
+    paths = [str(here), str(here.parents[1])]
+    script = tmp_path / "train.py"
+    script.write_text(textwrap.dedent(SCRIPT.format(paths=paths, folder=str(tmp_path / "run"))))
+
+    def start(argument):
+        return subprocess.run(
+            [sys.executable, str(script), argument],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "KERAS_BACKEND": keras.backend.backend()},
+            timeout=300,
+        )
+
+    assert start(where).returncode == -signal.SIGKILL
+    assert json.loads((tmp_path / "run" / "backup.json").read_text())["epoch"] == 2
+    second = start("nowhere")
+    assert "trained [2, 3]" in second.stdout, second.stderr
+    assert [row["epoch"] for row in rows(tmp_path / "run")] == ["1", "2", "3", "4"]
+    assert not list((tmp_path / "run").glob(".partial*"))
