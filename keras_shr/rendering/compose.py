@@ -138,7 +138,7 @@ def develop(scene, painted):
         colours, alpha, window = painted
         if scene.contact[2]:
             result *= _cast_shadow(scene.contact, alpha, window, height, width)[..., None]
-        sigma = 0.5 + scene.blur * height / 256
+        sigma = 0.6 + scene.blur * height / 256
         layers = np.concatenate([colours, alpha[..., None]], axis=-1)
         layers = ndimage.gaussian_filter(layers, (sigma, sigma, 0), truncate=2.5)
         part = result[window.slices]
