@@ -5,6 +5,7 @@ import json
 import re
 from dataclasses import asdict, dataclass
 
+import keras
 import numpy as np
 
 from keras_shr.data.records import PROTOCOL_PIXELS
@@ -146,8 +147,8 @@ def model_fingerprint(model) -> str:
     # Layers are numbered by how many were built before, and objects by their address.
     config = re.sub(r'_\d+(?=")|0x[0-9a-f]+|"shared_object_id": \d+', "", config)
     digest.update(config.encode())
-    for value in model.get_weights():
-        value = np.ascontiguousarray(value)
+    for variable in model.weights:
+        value = np.ascontiguousarray(np.asarray(keras.ops.convert_to_tensor(variable)))
         digest.update(f"{value.dtype}{value.shape}".encode())
         digest.update(value.tobytes())
     return digest.hexdigest()
