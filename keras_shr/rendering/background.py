@@ -5,68 +5,31 @@ of the clutter is skin-coloured on purpose, so that colour alone does not give t
 """
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw
 
-from keras_shr.rendering.texture import skin_atlas
-
-
-def colour(rng, vivid=None):
-    """A random colour, 0..255, mostly muted as most things are."""
-    vivid = rng.beta(1.0, 4.5) if vivid is None else vivid
-    hue, value = rng.random(), rng.beta(1.6, 1.4)
-    spectrum = 0.5 + 0.5 * np.cos(2 * np.pi * (hue + np.array([0, 1 / 3, 2 / 3])))
-    return 255 * value * (1 - vivid + vivid * spectrum)
-
-
-def skin_colour(rng):
-    """A colour that skin can have, 0..255."""
-    light, dark = np.array([236, 190, 165]), np.array([70, 42, 30])
-    share = rng.beta(1.2, 1.6)
-    return np.clip((light + share * (dark - light)) * rng.uniform(0.75, 1.1), 0, 255)
-
-
-def _tuple(values):
-    return tuple(int(v) for v in np.clip(values, 0, 255))
-
-
-def noise(rng, height, width, scale=None):
-    """A patch of smooth noise `(height, width)`, about mean 0 and standard deviation 1."""
-    grain = skin_atlas().grain
-    scale = np.exp(rng.uniform(np.log(0.15), np.log(2.0))) if scale is None else scale
-    side = int(np.clip(512 * scale, 16, 511))
-    top, left = rng.integers(0, 512 - side, 2)
-    patch = Image.fromarray(grain[top : top + side, left : left + side])
-    patch = patch.resize((width, height), Image.Resampling.BICUBIC)
-    if rng.random() < 0.5:
-        patch = patch.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    return np.asarray(patch)
-
-
-def _grid(height, width):
-    """Rows and columns as shares of the longer side, float32 `(height, 1)` and `(1, width)`."""
-    longest = np.float32(max(height, width))
-    y, x = np.ogrid[:height, :width]
-    return y.astype(np.float32) / longest, x.astype(np.float32) / longest
-
-
-def _ramp(rng, height, width):
-    angle = rng.uniform(0, 2 * np.pi)
-    y, x = _grid(height, width)
-    return np.clip(
-        0.5 + (np.cos(angle) * (x - 0.5) + np.sin(angle) * (y - 0.5)) * rng.uniform(0.5, 1.4), 0, 1
-    )
+from keras_shr.rendering.drawing import (
+    canvas,
+    colour,
+    grid,
+    noise,
+    ramp,
+    scatter,
+    skin_colour,
+    soften,
+    to_tuple,
+)
 
 
 def plain(rng, height, width):
     """A wall: one colour, uneven light, a little texture."""
     base = colour(rng, rng.beta(1, 6)) * 0.7 + 255 * 0.3 * rng.random()
-    shade = 0.75 + 0.5 * _ramp(rng, height, width)[..., None]
+    shade = 0.75 + 0.5 * ramp(rng, height, width)[..., None]
     return base * shade + rng.uniform(0, 6) * noise(rng, height, width)[..., None]
 
 
 def gradient(rng, height, width):
     """Two colours flowing into each other."""
-    share = _ramp(rng, height, width)[..., None]
+    share = ramp(rng, height, width)[..., None]
     return colour(rng) * share + colour(rng) * (1 - share)
 
 
@@ -81,7 +44,7 @@ def clouds(rng, height, width):
 
 def cloth(rng, height, width):
     """Stripes, checks or tiles in a random direction."""
-    y, x = _grid(height, width)
+    y, x = grid(height, width)
     angle, period = (
         rng.uniform(0, np.pi),
         np.exp(rng.uniform(np.log(0.03), np.log(0.4))),
@@ -96,79 +59,21 @@ def cloth(rng, height, width):
         lines = ((np.floor(u) + np.floor(v)) % 2).astype(float)
     a, b = colour(rng), colour(rng)
     b = a + rng.uniform(0.15, 1) * (b - a)
-    shade = 0.8 + 0.4 * _ramp(rng, height, width)[..., None]
+    shade = 0.8 + 0.4 * ramp(rng, height, width)[..., None]
     return (a + lines[..., None] * (b - a)) * shade
-
-
-def _blob(rng, size, count=None):
-    """Corner points of a rounded random shape about the origin."""
-    count = int(rng.integers(7, 14)) if count is None else count
-    angle = np.linspace(0, 2 * np.pi, count, endpoint=False)
-    radius = size * rng.uniform(0.6, 1.3, count)
-    return np.stack([radius * np.cos(angle), radius * np.sin(angle) * rng.uniform(0.4, 1)], axis=1)
-
-
-def _scatter(rng, draw, height, width, count, skin_share):
-    side = max(height, width)
-    for _ in range(count):
-        size = side * np.exp(rng.uniform(np.log(0.02), np.log(0.3)))
-        centre = rng.uniform(-0.1, 1.1, 2) * (width, height)
-        fill = _tuple(skin_colour(rng) if rng.random() < skin_share else colour(rng))
-        kind = rng.integers(5)
-        if kind == 0:
-            a, b = (
-                centre - size * rng.uniform(0.3, 1, 2),
-                centre + size * rng.uniform(0.3, 1, 2),
-            )
-            draw.rectangle([*a, *b], fill=fill)
-            if rng.random() < 0.5:  # a screen, book or picture has a frame
-                m = 0.12 * (b - a)
-                draw.rectangle([*(a + m), *(b - m)], fill=_tuple(colour(rng)))
-        elif kind == 1:
-            a, b = (
-                centre - size * rng.uniform(0.4, 1, 2),
-                centre + size * rng.uniform(0.4, 1, 2),
-            )
-            draw.ellipse([*a, *b], fill=fill)
-        elif kind == 2:
-            draw.polygon([tuple(p) for p in centre + _blob(rng, size)], fill=fill)
-        elif kind == 3:  # cable, finger, stick: a bent thick line with round ends
-            points = centre + np.cumsum(rng.normal(0, size * 0.6, (4, 2)), axis=0)
-            thick = max(1, int(side * rng.uniform(0.005, 0.09)))
-            flat = [tuple(p) for p in points]
-            draw.line(flat, fill=fill, width=thick, joint="curve")
-            for p in points:
-                draw.ellipse([*(p - thick / 2), *(p + thick / 2)], fill=fill)
-        else:
-            corners = centre + _blob(rng, size, 4)
-            draw.polygon([tuple(p) for p in corners], fill=fill)
-
-
-def _soften(rng, image, height, width, low=0.3, high=5.0):
-    blur = np.exp(rng.uniform(np.log(low), np.log(high))) * max(height, width) / 256
-    if blur > 1.2:  # shrinking and enlarging blurs at a tenth of a Gaussian filter's price
-        factor = max(2, round(1.3 * blur))
-        image = image.reduce(factor).resize(image.size, Image.Resampling.BICUBIC)
-    elif blur > 0.5:
-        image = image.filter(ImageFilter.GaussianBlur(float(blur)))
-    return np.asarray(image, np.float32)
-
-
-def _canvas(values):
-    return Image.fromarray(np.clip(values, 0, 255).astype(np.uint8))
 
 
 def clutter(rng, height, width):
     """Many things, some of them the colour of skin."""
     base = (plain, gradient, clouds)[rng.integers(3)](rng, height, width)
-    image = _canvas(base)
-    _scatter(rng, ImageDraw.Draw(image), height, width, int(rng.integers(5, 45)), 0.3)
-    return _soften(rng, image, height, width)
+    image = canvas(base)
+    scatter(rng, ImageDraw.Draw(image), height, width, int(rng.integers(5, 45)), 0.3)
+    return soften(rng, image, height, width)
 
 
 def room(rng, height, width):
     """Two walls, floor or ceiling, a window or a door, furniture."""
-    image = _canvas(plain(rng, height, width))
+    image = canvas(plain(rng, height, width))
     draw = ImageDraw.Draw(image)
     corner = rng.uniform(-0.2, 1.2) * width
     level = rng.uniform(0.5, 1.1) * height
@@ -176,7 +81,7 @@ def room(rng, height, width):
     wall = colour(rng, 0.08)
     draw.polygon(
         [(corner, 0), (corner, level), (width, level + slope), (width, 0)],
-        fill=_tuple(wall),
+        fill=to_tuple(wall),
     )
     floor = [
         (0, level - slope),
@@ -185,12 +90,12 @@ def room(rng, height, width):
         (width, height),
         (0, height),
     ]
-    draw.polygon(floor, fill=_tuple(colour(rng, 0.3) * 0.8))
+    draw.polygon(floor, fill=to_tuple(colour(rng, 0.3) * 0.8))
     for _ in range(rng.integers(0, 4)):  # windows, doors, pictures, with bars
         x, y = rng.uniform(-0.1, 0.9) * width, rng.uniform(-0.1, 0.6) * height
         w, h = rng.uniform(0.1, 0.45) * width, rng.uniform(0.15, 0.7) * height
-        glass = (250, 250, 245) if rng.random() < 0.4 else _tuple(colour(rng))
-        draw.rectangle([x, y, x + w, y + h], fill=_tuple(colour(rng, 0.1)))
+        glass = (250, 250, 245) if rng.random() < 0.4 else to_tuple(colour(rng))
+        draw.rectangle([x, y, x + w, y + h], fill=to_tuple(colour(rng, 0.1)))
         bars = int(rng.integers(1, 4))
         for i in range(bars):
             draw.rectangle(
@@ -202,40 +107,40 @@ def room(rng, height, width):
                 ],
                 fill=glass,
             )
-    _scatter(rng, draw, height, width, int(rng.integers(0, 14)), 0.15)
-    return _soften(rng, image, height, width)
+    scatter(rng, draw, height, width, int(rng.integers(0, 14)), 0.15)
+    return soften(rng, image, height, width)
 
 
 def desk(rng, height, width):
     """A table from above: wood or plain, with keyboards, sheets, cables."""
-    y, x = _grid(height, width)
+    y, x = grid(height, width)
     base = colour(rng, rng.uniform(0, 0.5))[None, None] * np.ones((height, width, 1))
     if rng.random() < 0.5:
         rings = noise(rng, height, width, 0.2) * 0.2 + (
             x if rng.random() < 0.5 else y
         ) * rng.uniform(10, 40)
         base = base * (0.9 + 0.12 * np.sin(2 * np.pi * rings))[..., None]
-    image = _canvas(base * (0.75 + 0.5 * _ramp(rng, height, width))[..., None])
+    image = canvas(base * (0.75 + 0.5 * ramp(rng, height, width))[..., None])
     draw = ImageDraw.Draw(image)
-    _scatter(rng, draw, height, width, int(rng.integers(1, 9)), 0.1)
+    scatter(rng, draw, height, width, int(rng.integers(1, 9)), 0.1)
     if rng.random() < 0.5:
         left, top = rng.uniform(-0.2, 0.8, 2) * (width, height)
-        step, fill = rng.uniform(0.03, 0.07) * width, _tuple(colour(rng, 0.05))
+        step, fill = rng.uniform(0.03, 0.07) * width, to_tuple(colour(rng, 0.05))
         draw.rectangle(
             [left - 4, top - 4, left + 10 * step, top + 4 * step],
-            fill=_tuple(colour(rng, 0)),
+            fill=to_tuple(colour(rng, 0)),
         )
         for i in range(4):
             for j in range(10):
                 a, b = left + j * step, top + i * step
                 draw.rectangle([a, b, a + 0.8 * step, b + 0.8 * step], fill=fill)
-    return _soften(rng, image, height, width, 0.3, 3)
+    return soften(rng, image, height, width, 0.3, 3)
 
 
 def person(rng, height, width):
     """Somebody's clothes, neck and face, often the owner of the hand."""
     scene = (plain, room, clouds)[rng.integers(3)](rng, height, width)
-    image, skin = _canvas(scene), skin_colour(rng)
+    image, skin = canvas(scene), skin_colour(rng)
     draw = ImageDraw.Draw(image)
     cx, top = rng.uniform(-0.1, 1.1) * width, rng.uniform(-0.3, 0.7) * height
     size = rng.uniform(0.25, 0.7) * max(height, width)
@@ -255,29 +160,29 @@ def person(rng, height, width):
         (1.1, 3.5),
     ]
     ImageDraw.Draw(mask).polygon([(cx + size * a, top + size * b) for a, b in body], fill=255)
-    image.paste(_canvas(shirt), (0, 0), mask)
+    image.paste(canvas(shirt), (0, 0), mask)
     draw.polygon(
         [
             (cx + size * a, top + size * b)
             for a, b in ((-0.18, 0), (0.18, 0), (0.22, 0.45), (0, 0.6), (-0.22, 0.45))
         ],
-        fill=_tuple(skin * 0.85),
+        fill=to_tuple(skin * 0.85),
     )
     face = np.array([cx - 0.3 * size, top - 0.65 * size, cx + 0.3 * size, top + 0.15 * size])
     draw.ellipse(
         [*(face + size * np.array([-0.05, -0.08, 0.05, -0.1]))],
-        fill=_tuple(colour(rng, 0.2) * 0.35),
+        fill=to_tuple(colour(rng, 0.2) * 0.35),
     )
-    draw.ellipse([*face], fill=_tuple(skin))
+    draw.ellipse([*face], fill=to_tuple(skin))
     for side in (-0.12, 0.12):
         eye = np.array([cx + side * size, top - 0.27 * size])
         draw.ellipse([*(eye - 0.035 * size), *(eye + 0.035 * size)], fill=(40, 30, 28))
     draw.line(
         [(cx - 0.1 * size, top - 0.02 * size), (cx + 0.1 * size, top - 0.02 * size)],
-        fill=_tuple(skin * 0.6),
+        fill=to_tuple(skin * 0.6),
         width=3,
     )
-    return _soften(rng, image, height, width, 0.5, 4)
+    return soften(rng, image, height, width, 0.5, 4)
 
 
 STYLES = (plain, gradient, clouds, cloth, clutter, room, desk, person)
