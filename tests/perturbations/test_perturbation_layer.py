@@ -1,0 +1,111 @@
+"""RandomPerturbation as a Keras layer."""
+
+import keras
+import numpy as np
+import pytest
+from perturbation_oracles import picture
+
+from keras_shr.errors import KerasShrError
+from keras_shr.layers.random_perturbation import RandomPerturbation
+
+QUICK = ("brightness", "contrast", "gaussian_noise")
+TENSORFLOW = keras.backend.backend() == "tensorflow"
+
+
+@pytest.fixture
+def images():
+    return np.stack([picture(32, 40, seed=i) for i in range(4)])
+
+
+def test_active_in_training_only(images):
+    layer = RandomPerturbation(QUICK, seed=1)
+    np.testing.assert_array_equal(np.asarray(layer(images)), images)
+    first = np.asarray(layer(images, training=True))
+    assert (first != images).any(axis=(1, 2, 3)).all()
+    assert (first != np.asarray(layer(images, training=True))).any()
+    assert first.dtype == np.uint8
+
+
+def test_same_seed_same_pictures(images):
+    results = [np.asarray(RandomPerturbation(QUICK, seed=5)(images, training=True)) for _ in "ab"]
+    np.testing.assert_array_equal(*results)
+    layer, seed = RandomPerturbation(QUICK), np.array([3, 4], "uint32")
+    results = [np.asarray(layer(images, training=True, seed=seed)) for _ in "ab"]
+    np.testing.assert_array_equal(*results)
+
+
+def test_round_trip_through_its_config():
+    layer = RandomPerturbation(("snow", "frost"), severities=(2, 3), seed=7, name="shake")
+    again = RandomPerturbation.from_config(layer.get_config())
+    assert again.get_config() == layer.get_config()
+    config = keras.saving.serialize_keras_object(layer)
+    assert keras.saving.deserialize_keras_object(config).perturbations == ("snow", "frost")
+
+
+def test_unseen_kinds_are_refused():
+    with pytest.raises(KerasShrError, match=r"spatter.*unseen"):
+        RandomPerturbation(("snow", "spatter"))
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_float16", "mixed_bfloat16"])
+def test_grey_levels_are_not_rounded(policy, images):
+    layer = RandomPerturbation(("contrast",), severities=(1,), seed=0, dtype=policy)
+    result = layer(images.astype("float32"), training=True)
+    assert keras.backend.standardize_dtype(result.dtype) == "float32"
+    expected = RandomPerturbation(("contrast",), severities=(1,), seed=0)(
+        images.astype("float32"), training=True
+    )
+    np.testing.assert_array_equal(np.asarray(result), np.asarray(expected))
+
+
+def test_symbolic_shape_is_kept():
+    symbolic = keras.Input((64, 48, 3), dtype="uint8")
+    output = RandomPerturbation()(symbolic)
+    assert output.shape == (None, 64, 48, 3)
+    assert output.dtype == "uint8"
+
+
+def test_fit_in_a_sequential_model(images, tmp_path):
+    model = keras.Sequential(
+        [
+            keras.Input((32, 40, 3)),
+            RandomPerturbation(QUICK, seed=2),
+            keras.layers.Rescaling(1 / 255),
+            keras.layers.GlobalAveragePooling2D(),
+            keras.layers.Dense(1),
+        ]
+    )
+    model.compile("sgd", "mse")
+    x, y = images.astype("float32"), np.ones((4, 1), "float32")
+    history = model.fit(x, y, batch_size=3, epochs=2, verbose=0)  # batches of 3 and 1
+    assert np.isfinite(history.history["loss"]).all()
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(again.predict(x, verbose=0), model.predict(x, verbose=0), rtol=1e-6)
+
+
+@pytest.mark.skipif(not TENSORFLOW, reason="tf.data runs TensorFlow operations")
+def test_in_tf_data(images):
+    import tensorflow as tf
+
+    layer = RandomPerturbation(QUICK, seed=3)
+    dataset = tf.data.Dataset.from_tensor_slices(images)
+    single = dataset.map(lambda x: layer(x, training=True))
+    assert single.element_spec.shape == (32, 40, 3)
+    batched = dataset.batch(2).map(lambda x: layer(x, training=True))
+    for result in (np.stack(list(single.as_numpy_iterator())), *batched.as_numpy_iterator()):
+        assert result.dtype == np.uint8
+        assert (result != images[: len(result)]).any(axis=(1, 2, 3)).all()
+
+
+@pytest.mark.skipif(not TENSORFLOW, reason="tf.data runs TensorFlow operations")
+def test_tf_data_gives_what_eager_gives(images):
+    import tensorflow as tf
+
+    from keras_shr.perturbations import perturb
+
+    seed = np.array([1, 2], "uint32")
+    dataset = tf.data.Dataset.from_tensor_slices(images).batch(4)
+    mapped = next(iter(dataset.map(lambda x: perturb(x, seed, QUICK)).as_numpy_iterator()))
+    eager = np.asarray(perturb(images, seed, QUICK))
+    assert np.abs(mapped.astype(int) - eager).max() <= 1

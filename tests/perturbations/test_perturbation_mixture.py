@@ -1,0 +1,176 @@
+"""perturb: seeds, shares, shapes, types, refusals, and the same result however it is compiled."""
+
+import keras
+import numpy as np
+import pytest
+from perturbation_oracles import compiled, picture
+
+from keras_shr import _random
+from keras_shr.errors import KerasShrError
+from keras_shr.perturbations import (
+    ALL_PERTURBATIONS,
+    EVALUATION_PERTURBATIONS,
+    TRAINING_PERTURBATIONS,
+    perturb,
+    perturb_kind,
+    perturb_with_labels,
+)
+
+TENSORFLOW = keras.backend.backend() == "tensorflow"
+QUICK = ("brightness", "contrast", "gaussian_noise")
+
+
+def images_of(count, size=(32, 40), seed=0):
+    return np.stack([picture(*size, seed=seed + i) for i in range(count)])
+
+
+def test_names():
+    assert len(TRAINING_PERTURBATIONS) == 10
+    assert len(EVALUATION_PERTURBATIONS) == 5
+    assert ALL_PERTURBATIONS == TRAINING_PERTURBATIONS + EVALUATION_PERTURBATIONS
+    assert not {"impulse_noise", "fog", "elastic_transform", "pixelate"} & set(ALL_PERTURBATIONS)
+
+
+def test_all_ten_kinds_in_one_batch():
+    images = images_of(20)
+    run = compiled(lambda x, s: perturb_with_labels(x, s))
+    result, kinds, severities = run(images, _random.as_seed(3))
+    assert result.shape == images.shape
+    assert result.dtype == np.uint8
+    assert (np.bincount(kinds, minlength=10) == 2).all()
+    assert severities.min() >= 1
+    assert severities.max() <= 5
+    again, *_ = run(images, _random.as_seed(3))
+    np.testing.assert_array_equal(result, again)
+    other, *_ = run(images, _random.as_seed(4))
+    assert (result != other).any(axis=(1, 2, 3)).all()
+    # Each image really went through the kind that is reported.
+    for kind in range(10):
+        for i in np.flatnonzero(kinds == kind):
+            assert (result[i] != images[i]).any()
+    clear = [TRAINING_PERTURBATIONS.index(k) for k in ("brightness", "contrast")]
+    for i in np.flatnonzero(np.isin(kinds, clear)):
+        alone = perturb_kind(
+            images[i : i + 1], TRAINING_PERTURBATIONS[kinds[i]], int(severities[i]), 0
+        )
+        assert np.abs(np.asarray(alone)[0].astype(int) - result[i]).max() <= 1
+
+
+@pytest.mark.parametrize("count", [2, 4])
+def test_same_result_eager_and_compiled(count):
+    """Batches below and above the number of kinds."""
+    chosen = ("gaussian_noise", "glass_blur", "motion_blur")
+    images = images_of(count)
+
+    def function(x, s):
+        return perturb_with_labels(x, s, chosen)
+
+    seed = _random.as_seed(11)
+    results = [keras.tree.map_structure(np.asarray, function(images, seed))]
+    results.append(compiled(function)(images, seed))
+    if TENSORFLOW:
+        import tensorflow as tf
+
+        results.append(compiled(function, jit_compile=True)(images, seed))
+        signature = [tf.TensorSpec([None, 32, 40, 3], "uint8"), tf.TensorSpec([2], "uint32")]
+        dynamic = tf.function(function, input_signature=signature, autograph=False)
+        results.append(keras.tree.map_structure(np.asarray, dynamic(images, seed)))
+    for other in results[1:]:
+        for a, b in zip(results[0][1:], other[1:], strict=True):
+            np.testing.assert_array_equal(a, b)
+        difference = np.abs(results[0][0].astype(int) - other[0])
+        # A value on the edge of two grey levels may be truncated either way.
+        assert difference.max() <= 1
+        assert (difference > 0).mean() < 1e-3
+
+
+def test_kinds_and_severities_are_uniform():
+    images = np.zeros((8, 32, 32, 3), "uint8")
+    run = compiled(lambda x, s: perturb_with_labels(x, s, QUICK, (2, 4))[1:])
+    kinds, severities = (
+        np.stack(parts)
+        for parts in zip(*(run(images, _random.as_seed(i)) for i in range(300)), strict=True)
+    )
+    assert set(np.unique(severities)) == {2, 4}
+    assert abs((severities == 2).mean() - 0.5) < 0.05
+    # Marginally uniform for each place of the batch, not only on average.
+    share = np.stack([(kinds == k).mean(axis=0) for k in range(3)])
+    assert np.abs(share - 1 / 3).max() < 0.12
+    assert np.abs(share.mean(axis=1) - 1 / 3).max() < 0.03
+
+
+def test_small_batch_gets_different_kinds():
+    images = np.zeros((2, 32, 32, 3), "uint8")
+    run = compiled(lambda x, s: perturb_with_labels(x, s, QUICK)[1])
+    for i in range(20):
+        kinds = run(images, _random.as_seed(i))
+        assert kinds[0] != kinds[1]
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32", "float16"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_type_and_shape_are_kept(dtype, channels):
+    images = images_of(4)[..., :channels].astype(dtype)
+    result = compiled(lambda x, s: perturb(x, s, QUICK))(images, _random.as_seed(0))
+    assert result.dtype == dtype
+    assert result.shape == images.shape
+    assert result.min() >= 0
+    assert result.max() <= 255
+
+
+@pytest.mark.parametrize("kind", TRAINING_PERTURBATIONS)
+def test_severities_grow(kind):
+    """Mean distance from the clean image rises with the severity, the draws being the same."""
+    if kind in ("glass_blur", "snow"):
+        pytest.skip("reach and passes, or threshold and zoom, trade places, as in the reference")
+    images = images_of(5)
+    run = compiled(lambda x, s, k: perturb_kind(x, kind, s, k))
+    distances = []
+    for severity in range(1, 6):
+        result = run(images, np.full(5, severity, "int32"), _random.as_seed(1)).astype(float)
+        distances.append(np.abs(result - images).mean())
+    assert distances[0] > 0
+    if kind == "frost":
+        # The image fades as the frost grows: beyond severity 2 the distance depends on both.
+        assert distances[0] < min(distances[1:])
+    else:
+        assert (np.diff(distances) > 0).all(), distances
+
+
+@pytest.mark.parametrize("kind", EVALUATION_PERTURBATIONS)
+def test_unseen_kinds_are_refused(kind):
+    images = images_of(2)
+    with pytest.raises(KerasShrError, match=f"{kind}.*unseen"):
+        perturb(images, 0, (*QUICK, kind))
+    with pytest.raises(KerasShrError, match=f"{kind}.*native"):
+        perturb(images, 0, (kind,), force=True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"perturbations": ("fog",)}, "unknown perturbation 'fog'"),
+        ({"perturbations": ()}, "empty"),
+        ({"perturbations": ("snow", "snow")}, "twice"),
+        ({"severities": (0, 1)}, "from 1 to 5"),
+        ({"severities": ()}, "from 1 to 5"),
+        ({"images": np.zeros((1, 31, 40, 3), "uint8")}, "32 or more"),
+        ({"images": np.zeros((1, 40, 40, 4), "uint8")}, "3 channels"),
+        ({"images": np.zeros((40, 40, 3), "uint8")}, "batch"),
+        ({"seed": None}, "seed is None"),
+        ({"seed": 0.5}, "seed is 0.5"),
+    ],
+)
+def test_mistakes_are_named(arguments, message):
+    with pytest.raises(KerasShrError, match=message):
+        perturb(**({"images": images_of(1), "seed": 0} | arguments))
+
+
+@pytest.mark.skipif(not TENSORFLOW, reason="JAX shapes are always known")
+def test_unknown_size_is_named():
+    import tensorflow as tf
+
+    signature = [tf.TensorSpec([2, None, 8, 3])]
+    function = tf.function(lambda x: perturb(x, 0), input_signature=signature, autograph=False)
+    with pytest.raises(KerasShrError, match="known height and width"):
+        function(tf.zeros((2, 40, 8, 3)))

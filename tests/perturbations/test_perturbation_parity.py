@@ -1,0 +1,33 @@
+"""Each native kind gives the reference's picture when it is given the reference's draw."""
+
+import numpy as np
+import pytest
+from perturbation_oracles import apply_with, picture, reference_draw, stack_draws
+
+from keras_shr.perturbations import TRAINING_PERTURBATIONS, reference
+
+SIZES = [
+    (32, 32),
+    (40, 56),
+    *(pytest.param(s, marks=pytest.mark.slow) for s in [(64, 64), (128, 128), (256, 256)]),
+    pytest.param((240, 320), marks=pytest.mark.slow),
+    pytest.param((65, 47), marks=pytest.mark.slow),
+    pytest.param((700, 500), marks=pytest.mark.slow),  # larger than some of frost's pictures
+]
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("kind", TRAINING_PERTURBATIONS)
+def test_parity_with_injected_draw(kind, size):
+    if kind == "glass_blur" and max(size) > 512:
+        pytest.skip("the coordinates of the shuffled test picture end at 511")
+    image = picture(*size, seed=3)
+    severities = range(1, 6)
+    expected = [reference.perturb(image, kind, s, seed=10 + s) for s in severities]
+    draws = stack_draws([reference_draw(kind, image, s, 10 + s) for s in severities])
+    actual = apply_with(kind, np.stack([image] * 5), list(severities), draws)
+    difference = np.abs(actual.astype(float) - np.stack(expected)).mean(axis=(1, 2, 3))
+    print(kind, size, np.round(difference, 4))
+    # The issue asks for 1 grey level. What is left is the truncation of values that lie on a whole
+    # number and come out a hair apart, and for frost the fixed point arithmetic of OpenCV.
+    assert difference.max() < 0.1

@@ -1,0 +1,88 @@
+"""Seeds: one seed, one result, on every path; different seeds, independent numbers."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from perturbation_oracles import compiled
+from scipy import stats
+
+from keras_shr import _random
+from keras_shr.errors import KerasShrError
+
+
+def draws(seed):
+    first, second = _random.split(seed, 2)
+    return (
+        _random.uniform((3, 5), first, -1.0, 2.0),
+        _random.normal((7, 3), second, 1.0, 2.0),
+        _random.integers((11,), _random.fold_in(seed, 2), -3, 4),
+        _random.permutation(9, _random.fold_in(seed, 3)),
+        keras.random.uniform((4,), dtype="float32", seed=_random.SeedTensor(seed)),
+    )
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_same_numbers_eager_and_compiled(jit_compile):
+    seed = _random.as_seed(1234567890123)
+    eager = [np.asarray(x) for x in draws(seed)]
+    result = compiled(draws, jit_compile)(seed)
+    for a, b in zip(eager[:4], result[:4], strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5)
+    if not jit_compile:  # TensorFlow's own generator changes under XLA
+        np.testing.assert_allclose(eager[4], result[4], rtol=1e-6)
+
+
+def test_known_numbers():
+    """The same on every backend: these values were drawn once, to be kept."""
+    seed = _random.as_seed(7)
+    np.testing.assert_array_equal(_random.permutation(6, seed), [5, 3, 0, 4, 2, 1])
+    np.testing.assert_array_equal(_random.fold_in(seed, 5), [1087168858, 1685342900])
+
+
+def test_seed_forms():
+    generator = keras.random.SeedGenerator(7)
+    first, second = (np.asarray(_random.as_seed(generator)) for _ in range(2))
+    assert (first != second).any()
+    seed = _random.as_seed(np.array([5, 6], "int64"))
+    np.testing.assert_array_equal(seed, [5, 6])
+    np.testing.assert_array_equal(_random.as_seed(_random.SeedTensor(seed)), [5, 6])
+    np.testing.assert_array_equal(_random.as_seed(-1), [2**32 - 1] * 2)
+    for wrong in (None, 1.5, "7", True):
+        with pytest.raises(KerasShrError, match="seed is"):
+            _random.as_seed(wrong)
+
+
+def test_split_is_fold_in():
+    seed = _random.as_seed(3)
+    for i, child in enumerate(_random.split(seed, 4)):
+        np.testing.assert_array_equal(child, _random.fold_in(seed, i))
+        np.testing.assert_array_equal(child, _random.fold_in(seed, ops.convert_to_tensor(i)))
+
+
+def test_seed_families_do_not_meet():
+    parents = [_random.as_seed(i) for i in range(40)]
+    children = np.stack([np.stack(_random.split(p, 50)) for p in parents]).reshape(-1, 2)
+    assert len(np.unique(children, axis=0)) == len(children)
+
+
+def test_laws():
+    seed = _random.as_seed(8)
+    uniform = np.asarray(_random.uniform((1 << 18,), seed))
+    assert stats.kstest(uniform, "uniform").pvalue > 1e-3
+    other = np.asarray(_random.uniform((1 << 18,), _random.fold_in(seed, 1)))
+    for pair in ((uniform[1:], uniform[:-1]), (uniform, other), (uniform[512:], uniform[:-512])):
+        table = np.histogram2d(*pair, bins=32)[0]
+        assert stats.chisquare(table.ravel()).pvalue > 1e-4
+    normal = np.asarray(_random.normal((1 << 18,), seed))
+    assert np.isfinite(normal).all()
+    assert stats.kstest(normal, "norm").pvalue > 1e-3
+    integers = np.asarray(_random.integers((60000,), seed, 0, 6))
+    assert stats.chisquare(np.bincount(integers, minlength=6)).pvalue > 1e-3
+
+
+def test_limits_broadcast():
+    low, high = np.array([[0], [100]], "int32"), np.array([[3], [110]], "int32")
+    drawn = np.asarray(_random.integers((2, 4000), _random.as_seed(1), low, high))
+    assert set(np.unique(drawn[0])) == {0, 1, 2}
+    assert set(np.unique(drawn[1])) == set(range(100, 110))
