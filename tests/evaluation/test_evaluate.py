@@ -36,6 +36,7 @@ def finished(tmp_path_factory):
             KINDS,
             SEVERITIES,
             workers=1,
+            batch_size=8,
             progress=False,
             notes="Labels were drawn by hand.",
             examples=2,
@@ -159,9 +160,8 @@ def test_models_of_different_sizes_need_a_size(shifted, tmp_path):
     data = fakes.make_data(2)
     with pytest.raises(KerasShrError, match=r"a 64x64, b 32x32.*give size="):
         evaluate(models, data, tmp_path, progress=False)
-    found = evaluate(
-        models, data, tmp_path, ("saturate",), (1,), size=64, workers=0, progress=False, examples=0
-    )
+    arguments = {"size": 64, "workers": 0, "batch_size": 2, "progress": False, "examples": 0}
+    found = evaluate(models, data, tmp_path, ("saturate",), (1,), **arguments)
     assert found.summary[0]["auc_clean"] == 1
     # Half the size: an answer is at most half a coarse pixel (4 px) off in x and in y.
     assert 0 < found.summary[1]["epe_clean"] <= 4 * 2**0.5
@@ -171,7 +171,7 @@ def test_a_saved_model_is_found_by_its_path(shifted, tmp_path):
     path = tmp_path / "honest.keras"
     fakes.honest_network().save(path)
     data = fakes.make_data(2)
-    arguments = {"workers": 0, "progress": False, "examples": 0, "draws": 10}
+    arguments = {"workers": 0, "batch_size": 2, "progress": False, "examples": 0, "draws": 10}
     found = evaluate({"m": path}, data, tmp_path / "out", KINDS, (1,), **arguments)
     assert found.summary[0]["auc_clean"] == 1
     with pytest.raises(KerasShrError, match=r"there is no file .*other\.keras"):

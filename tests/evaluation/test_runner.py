@@ -33,7 +33,7 @@ def predict(
     protocol=PROTOCOL,
     resume=True,
     overwrite=False,
-    batch_size=32,
+    batch_size=8,
     **changes,
 ):
     if models is None:
