@@ -1,7 +1,7 @@
 """Trains the same network by several methods and seeds: the runs behind results/comparison_*.csv.
 
-    python -m train.compare --data real --root ../shared/real_hands --output runs/real
-    python -m train.compare --data rendered --output runs/rendered
+    python -m train.compare 'folder:../shared/real_hands?subset=rooms,digits' --output runs/real
+    python -m train.compare 'rendered:8000?seed=1' --output runs/rendered
 
 Each cell (method, seed) sees the same number of images in the same number of steps: a method that
 runs clean and perturbed copies side by side takes half as many labelled images a step. A finished
@@ -19,7 +19,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_shr.data import FolderReader, load_arrays
+from keras_shr.data import load_arrays, open_data
 from keras_shr.metrics import (
     keypoint_auc,
     mean_squared_displacement,
@@ -27,8 +27,6 @@ from keras_shr.metrics import (
 )
 from keras_shr.models import StableHeatmapRegressor, default_optimizer
 from keras_shr.perturbations import TRAINING_PERTURBATIONS, reference
-from keras_shr.rendering import render_hands
-from keras_shr.skeletons import HAND_21
 from keras_shr.training.batches import Batches
 
 SIZE = 128
@@ -40,30 +38,13 @@ METHODS = {
     # The control that the paper lacks: the perturbed images are supervised as well.
     "supervised": PLAIN,
     "paper": {"rcc": "row_column", "stability": "mst", "supervise_perturbed": False},
-    "hdhr": {"rcc": None, "stability": None},
-    "hdhr_mst": {"rcc": None, "stability": "mst"},
-    "symmetric": {"rcc": "symmetric", "stability": "mst"},
-    "row_column": {"rcc": "row_column", "stability": "mst"},
-    "cityblock": {
+    "ours": {
         "rcc": "symmetric",
         "stability": "mst",
-        "target_options": {"metric": "cityblock"},
+        "stop_gradient": True,
+        "target_options": {"metric": "cityblock", "alpha": 0.5},
     },
 }
-
-
-def load(name, root, count, workers):
-    """Training and validation data of one domain."""
-    if name == "rendered":
-        train = render_hands(count, SIZE, seed=1, workers=workers)
-        validation = render_hands(300, SIZE, seed=2, workers=workers)
-        return train, validation
-    return tuple(
-        load_arrays(
-            FolderReader(root, split=split, subset=["rooms", "digits"], size=SIZE), workers=workers
-        )
-        for split in ("train", "val")
-    )
 
 
 class Validation(keras.callbacks.Callback):
@@ -115,17 +96,16 @@ def train_cell(name, options, seed, train, validation, args, folder):
     if (folder / "done.json").exists():
         return
     folder.mkdir(parents=True, exist_ok=True)
+    # The seed decides initial weights and order. The draws of augmentation and perturbation follow
+    # the step alone, so that one compiled step serves all seeds.
     keras.utils.set_random_seed(seed)
     options = dict(options)
-    network = NETWORK | options.pop("network", {})
+    network = NETWORK | {"dtype": args.dtype} | options.pop("network", {})
     peak = options.pop("peak", args.peak)
-    ema = options.pop("ema", args.ema)
     model = StableHeatmapRegressor(
-        21, skeleton=HAND_21, seed=seed, augmentation={"rotation": 40.0}, **network, **options
+        len(train.skeleton), skeleton=train.skeleton, augmentation={"rotation": 40.0}, **network, **options
     )
     optimizer = default_optimizer(peak)
-    if ema:
-        optimizer.use_ema, optimizer.ema_momentum = True, ema
     model.compile(optimizer, metrics=[])
     batch = args.batch if model.paired else 2 * args.batch
     steps = args.steps // args.epochs
@@ -143,7 +123,6 @@ def train_cell(name, options, seed, train, validation, args, folder):
                     flush=True,
                 )
             ),
-            *([keras.callbacks.SwapEMAWeights()] if ema else []),
             curve,
         ],
         verbose=0,
@@ -166,22 +145,22 @@ def train_cell(name, options, seed, train, validation, args, folder):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", choices=("real", "rendered"), default="real")
-    parser.add_argument("--root", default="../shared/real_hands")
-    parser.add_argument("--count", type=int, default=8000, help="rendered training images")
-    parser.add_argument("--methods", default="baseline,supervised,paper,symmetric")
+    parser.add_argument("data", help="a data set as `keras-shr evaluate` takes it")
+    parser.add_argument("--methods", default="baseline,supervised,paper,ours")
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--epochs", type=int, default=20, help="validation points")
     parser.add_argument("--batch", type=int, default=64, help="pairs a step")
     parser.add_argument("--peak", type=float, default=2e-3)
-    parser.add_argument("--ema", type=float, default=0.0)
+    parser.add_argument("--dtype", default="float32", help="precision policy of the network")
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     parser.add_argument("--extra", default="{}", help="JSON: more methods, name to options")
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args()
     methods = METHODS | json.loads(args.extra)
-    train, validation = load(args.data, args.root, args.count, args.workers)
+    train, validation = (
+        load_arrays(open_data(args.data, split, SIZE), args.workers) for split in ("train", "val")
+    )
     for seed in map(int, args.seeds.split(",")):
         for name in args.methods.split(","):
             train_cell(
