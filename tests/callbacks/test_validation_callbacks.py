@@ -5,7 +5,15 @@ import json
 import keras
 import numpy as np
 import pytest
-from callback_helpers import SIZE, SKELETON, fit, pictures, tiny_model
+from callback_helpers import (
+    SIZE,
+    SKELETON,
+    fit,
+    fit_plain,
+    pictures,
+    plain_model,
+    tiny_model,
+)
 from PIL import Image
 
 from keras_shr import metrics
@@ -161,9 +169,9 @@ def test_best_checkpoint_keeps_the_best_and_remembers_it(tmp_path):
         return json.loads((tmp_path / "best.json").read_text())
 
     def train(values, first=0):
-        model = tiny_model()
+        model = plain_model()
         model._initial_epoch = first
-        fit(model, len(values), [logged(values), BestCheckpoint(path)], count=4)
+        fit_plain(model, len(values), [logged(values), BestCheckpoint(path)])
 
     train([0.2, 0.5, float("nan"), 0.5])
     assert (state()["epoch"], state()["value"]) == (2, 0.5)
@@ -180,7 +188,7 @@ def test_best_checkpoint_errors(tmp_path):
     with pytest.raises(KerasShrError, match=r"ends in \.keras"):
         BestCheckpoint(tmp_path / "best.h5")
     with pytest.raises(KerasShrError, match=r"not in the logs .*RobustnessCallback before it"):
-        fit(tiny_model(), 1, [BestCheckpoint(tmp_path / "best.keras")], count=4)
+        fit_plain(plain_model(), 1, [BestCheckpoint(tmp_path / "best.keras")])
 
 
 def test_every_and_the_last_epoch(tmp_path, probe):
@@ -244,21 +252,21 @@ def test_heatmap_pictures_of_broken_output(tmp_path):
 
 
 @pytest.mark.slow
-def test_with_the_real_model(tmp_path):
-    """StableHeatmapRegressor with pairs, RCC and MST: interrupted, resumed, checkpointed."""
+def test_with_the_real_model(tmp_path, probe):
+    """StableHeatmapRegressor with pairs, RCC and MST: trained, resumed, checkpointed."""
     from keras_shr.models import StableHeatmapRegressor
 
-    def train(epochs):
-        keras.utils.set_random_seed(0)
-        model = StableHeatmapRegressor(3, SIZE, alpha=0.35, filters=8, skeleton=SKELETON)
-        model.compile()
-        callbacks = run_callbacks(tmp_path, pictures(), pictures=pictures(2)[0])
-        return model, fit(model, epochs, callbacks)
-
-    train(1)
-    _, history = train(2)
+    model = StableHeatmapRegressor(
+        3, SIZE, alpha=0.35, filters=8, skeleton=SKELETON, perturbations=KINDS
+    )
+    model.compile("adam")
+    fit(model, 1, run_callbacks(tmp_path, probe))
+    for variable in model.trainable_variables:
+        variable.assign(0 * variable.value)
+    history = fit(model, 2, run_callbacks(tmp_path, probe, pictures=pictures(2)[0]))
     assert history.epoch == [0, 1]
     assert len(history.history["val_auc_seen"]) == 2
+    assert np.abs(np.asarray(model.trainable_variables[0].value)).max() > 0
     rows = (tmp_path / "history.csv").read_text().splitlines()
     assert [row.split(",")[0] for row in rows] == ["epoch", "1", "2"]
     loaded = keras.saving.load_model(tmp_path / "best.keras")
