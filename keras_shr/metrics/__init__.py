@@ -2,6 +2,18 @@
 
 Each is a pure function on arrays (lower case) and a Keras metric (capitals) that gives the same
 value however the data are cut into batches.
+
+| in the paper | here |
+|---|---|
+| AUC of PCK | `keypoint_auc`, `KeypointAUC` (three conventions) |
+| R (eq. 10) | `mean_squared_displacement`, `R` |
+| stable at P, RUC | `stable_at`, `stability_curve`, `ruc`; `StableAtP`, `RUC` |
+| D_n (eq. 11) | `peak_spread`, `PeakSpread` |
+| D_(1)(2) (eq. 12) | `peak_gap`, `PeakGap` |
+| Theorem 3 | `theorem3_holds`, `Theorem3Share`; `argmax_unmoved`, `UnmovedShare` |
+
+Sums are carried in two float32 numbers each (about 48 bits), so counts stay exact and long means
+keep float32's full precision on JAX and on accelerators too.
 """
 
 from keras_shr.metrics._arrays import weighted_mean
