@@ -86,7 +86,8 @@ def _children(seed, numbers):
     low = _mix(ops.bitwise_xor(seed[:1], (numbers + _word(1)) * _word(_GOLDEN)))
     high = _mix(ops.bitwise_xor(seed[1:], low + _word(0x7F4A7C15)))
     low = _mix(ops.bitwise_xor(low, high + _word(0x85EBCA77)))
-    return ops.concatenate([low, high], axis=-1)
+    # Not a concatenation: XLA would emit this whole chain again for every use of a word.
+    return ops.where(ops.convert_to_tensor(np.array([True, False])), low, high)
 
 
 def _word(value):
