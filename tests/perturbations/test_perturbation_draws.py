@@ -96,6 +96,7 @@ def test_glass_displacements_follow_the_reference_shuffle(severity):
     assert kept[0] == pytest.approx(kept[1], rel=0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", RANDOM_KINDS)
 def test_statistics_agree_with_the_reference(kind):
     """Mean, spread and distance to the clean image over pictures, severities 2 and 4."""

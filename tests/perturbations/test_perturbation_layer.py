@@ -65,6 +65,7 @@ def test_symbolic_shape_is_kept():
     assert output.dtype == "uint8"
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras saving
 def test_fit_in_a_sequential_model(images, tmp_path):
     model = keras.Sequential(
         [

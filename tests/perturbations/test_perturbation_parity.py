@@ -6,14 +6,16 @@ from perturbation_oracles import apply_with, picture, reference_draw, stack_draw
 
 from keras_shr.perturbations import TRAINING_PERTURBATIONS, reference
 
-SIZES = [
+SLOW_SIZES = [
     (32, 32),
-    (40, 56),
-    *(pytest.param(s, marks=pytest.mark.slow) for s in [(64, 64), (128, 128), (256, 256)]),
-    pytest.param((240, 320), marks=pytest.mark.slow),
-    pytest.param((65, 47), marks=pytest.mark.slow),
-    pytest.param((700, 500), marks=pytest.mark.slow),  # larger than some of frost's pictures
+    (64, 64),
+    (65, 47),
+    (128, 128),
+    (240, 320),
+    (256, 256),
+    (700, 500),  # larger than some of frost's pictures
 ]
+SIZES = [(40, 56), *(pytest.param(size, marks=pytest.mark.slow) for size in SLOW_SIZES)]
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
