@@ -4,7 +4,7 @@ Importing the package registers its layers, losses, metrics and models, so that
 `keras.saving.load_model` finds them.
 """
 
-from keras_shr import heatmaps, layers, losses, metrics
+from keras_shr import callbacks, data, heatmaps, layers, losses, metrics, models, perturbations
 from keras_shr.errors import DataError, KerasShrError
 from keras_shr.skeletons import HAND_21, Skeleton
 
@@ -15,8 +15,12 @@ __all__ = [
     "DataError",
     "KerasShrError",
     "Skeleton",
+    "callbacks",
+    "data",
     "heatmaps",
     "layers",
     "losses",
     "metrics",
+    "models",
+    "perturbations",
 ]

@@ -6,7 +6,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_shr.callbacks._files import read_json, replacing, write_text
+from keras_shr.files import read_json, replacing, write_text
 from keras_shr.errors import KerasShrError
 
 _STATE = "backup.json"

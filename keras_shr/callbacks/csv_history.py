@@ -7,7 +7,7 @@ from pathlib import Path
 
 import keras
 
-from keras_shr.callbacks._files import write_text
+from keras_shr.files import write_text
 from keras_shr.errors import KerasShrError
 
 

@@ -1,0 +1,45 @@
+"""The `keras-shr` command."""
+
+import argparse
+import os
+import sys
+
+from keras_shr.errors import KerasShrError
+
+
+def main(arguments=None):
+    """Runs `keras-shr`; returns the exit status."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # Each command's modules load when it is chosen: `--help` should not wait for TensorFlow.
+    from keras_shr.cli import demo, evaluate, fit, prepare
+
+    parser = argparse.ArgumentParser(
+        prog="keras-shr", description="Keypoint models that stay put under perturbation."
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for module in (fit, evaluate, prepare, demo):
+        name = module.__name__.rpartition(".")[2]
+        summary = module.__doc__.splitlines()[0]
+        command = commands.add_parser(
+            name,
+            help=summary,
+            description=module.__doc__,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        module.add_arguments(command)
+        command.set_defaults(run=module.run)
+    parsed = parser.parse_args(arguments)
+    try:
+        return parsed.run(parsed) or 0
+    except KerasShrError as error:
+        print(f"keras-shr {parsed.command}: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        print(f"keras-shr {parsed.command}: {place}{error.strerror or error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(
+            f"keras-shr {parsed.command}: interrupted; the same command goes on", file=sys.stderr
+        )
+        return 130

@@ -1,0 +1,27 @@
+"""Train a model; the same command again goes on where it stopped.
+
+    keras-shr fit --data my_images --output runs/mine
+    keras-shr fit train/configs/real_hands.py --output runs/hands --set epochs=20 model.alpha=0.5
+"""
+
+
+def add_arguments(parser):
+    parser.add_argument("config", nargs="?", help="Python file that defines `config`")
+    parser.add_argument("--output", required=True, help="folder of the run")
+    parser.add_argument("--data", help="data set: a folder, a prepared folder or KIND:PLACE?options")
+    parser.add_argument(
+        "--set", nargs="+", action="extend", default=[], metavar="NAME=VALUE", help="settings"
+    )
+    parser.add_argument("--workers", type=int, default=0, help="loading processes, 0 for all cores")
+    parser.add_argument("--tensorboard", action="store_true", help="write TensorBoard logs too")
+
+
+def run(arguments):
+    from keras_shr.training import Config, load_config, train
+
+    config = load_config(arguments.config) if arguments.config else Config()
+    config = config.override(arguments.set)
+    if arguments.data:
+        config = config.override([f"data={arguments.data!r}"])
+    train(config, arguments.output, arguments.workers, tensorboard=arguments.tensorboard)
+    print(f"{arguments.output}: best.keras, model.keras, history.csv, pictures")

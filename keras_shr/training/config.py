@@ -1,0 +1,96 @@
+"""What a training run is made of, and how a command changes it."""
+
+import ast
+import dataclasses
+import runpy
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from keras_shr.errors import KerasShrError
+
+
+@dataclass(frozen=True)
+class Config:
+    """One training run.
+
+    Attributes:
+        data: the data set as `keras_shr.data.open_data` takes it: a folder, or a specification
+            such as `"rendered:8000?seed=1"` or `"coco:person.json?images_root=images"`.
+        split: the part to train on, or None for all of it.
+        validation: another data set to validate on; None takes `validation_split` of `data`.
+        validation_split: the part to validate on; where `data` has none, `validation_share` of the
+            training images (whole groups of them, where groups are known) are held out.
+        validation_share: share held out where there is no validation part.
+        validation_limit: at most so many validation images.
+        image_size: side of the images in pixels.
+        model: keyword arguments of `StableHeatmapRegressor`.
+        learning_rate: highest rate of the default schedule.
+        batch_size: labelled images in a step. Perturbed copies come on top.
+        epochs: passes over the data.
+        steps_per_epoch: batches in an epoch, or None for one pass.
+        validate_every: epochs between validations.
+        seed: of initial weights, order, augmentation and perturbation.
+        init: a `.keras` file whose weights the run starts from, or None.
+    """
+
+    data: str = ""
+    split: str | None = "train"
+    validation: str | None = None
+    validation_split: str | None = "val"
+    validation_share: float = 0.1
+    validation_limit: int = 512
+    image_size: int = 256
+    model: dict = field(default_factory=dict)
+    learning_rate: float = 2e-3
+    batch_size: int = 32
+    epochs: int = 60
+    steps_per_epoch: int | None = None
+    validate_every: int = 1
+    seed: int = 0
+    init: str | None = None
+
+    def override(self, assignments) -> "Config":
+        """A copy with `name=value` assignments applied; `model.alpha=0.5` reaches inside.
+
+        Values are Python literals; anything that is none is a string.
+        """
+        values = dataclasses.asdict(self)
+        for assignment in assignments:
+            name, equals, text = assignment.partition("=")
+            if not equals:
+                raise KerasShrError(f"{assignment!r} is no setting; write name=value")
+            top, _, inner = name.partition(".")
+            if top not in values or (inner and not isinstance(values[top], dict)):
+                raise KerasShrError(
+                    f"{name!r} is no setting; there are {', '.join(values)} and model.NAME"
+                )
+            value = _literal(text)
+            if inner:
+                values[top] = values[top] | {inner: value}
+            else:
+                values[top] = value
+        return Config(**values)
+
+
+def _literal(text):
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
+def load_config(path) -> Config:
+    """The `config` that a Python file defines.
+
+    Raises:
+        KerasShrError: the file is missing or defines no `Config` of that name.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise KerasShrError(f"{path}: no such configuration file")
+    config = runpy.run_path(str(path)).get("config")
+    if not isinstance(config, Config):
+        raise KerasShrError(
+            f"{path}: defines no `config = keras_shr.training.Config(...)` (found {config!r})"
+        )
+    return config

@@ -1,0 +1,198 @@
+"""Trains a model as a `Config` says; the same call goes on where a killed run stopped."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from keras_shr.callbacks import BackupAndResume, run_callbacks
+from keras_shr.data import (
+    PreparedReader,
+    load_arrays,
+    named_data_errors,
+    open_data,
+    tfrecord_dataset,
+)
+from keras_shr.errors import DataError, KerasShrError
+from keras_shr.files import replacing, write_text
+from keras_shr.models import StableHeatmapRegressor, default_optimizer
+from keras_shr.training.batches import Batches
+
+_ARRAY_BYTES = 8e9
+
+
+def train(config, output, workers=0, verbose="auto", tensorboard=False):
+    """Trains a `StableHeatmapRegressor`.
+
+    The folder then holds `config.json`, `history.csv`, `pictures/`, `best.keras` (best validation
+    AUC under the seen perturbations) and `model.keras` (the last epoch, without optimizer state).
+
+    Args:
+        config: `Config`.
+        output: the run's folder. One that holds a run of the same configuration is gone on with
+            (more `epochs` may be given); another configuration is refused.
+        workers: processes that load or render data, 0 for all cores.
+        verbose: as for `keras.Model.fit`.
+        tensorboard: also write TensorBoard scalars.
+
+    Returns:
+        The trained model.
+
+    Raises:
+        KerasShrError: a setting, file or record that has to be changed.
+    """
+    output = Path(output)
+    _claim(output, config)
+    keras.utils.set_random_seed(config.seed)
+    reader = _open(config.data, config.split, config.image_size)
+    streamed = isinstance(reader, PreparedReader) and keras.config.backend() == "tensorflow"
+    training, validation = _load(config, reader, streamed, workers)
+    model = build_model(config, reader.skeleton)
+    first_epoch = BackupAndResume.finished_epochs(output / "backup")
+    callbacks = run_callbacks(
+        output,
+        validation,
+        config.validate_every,
+        pictures=validation.take(range(min(4, len(validation)))),
+        tensorboard=tensorboard,
+    )
+    settings = {"epochs": config.epochs, "callbacks": callbacks, "verbose": verbose}
+    if streamed:
+        batches = tfrecord_dataset(
+            reader.root,
+            config.batch_size,
+            shuffle=True,
+            seed=config.seed + first_epoch,  # a resumed run must not repeat the first orders
+            repeat=config.steps_per_epoch is not None,
+            drop_remainder=True,
+        )
+        with named_data_errors(reader.root):
+            model.fit(
+                batches, steps_per_epoch=config.steps_per_epoch, shuffle=False, **settings
+            )
+    else:
+        steps = config.steps_per_epoch
+        batches = Batches(training, config.batch_size, config.seed, steps, first_epoch)
+        model.fit(batches, **settings)
+    save_for_inference(model, output / "model.keras")
+    return model
+
+
+def build_model(config, skeleton):
+    """The compiled model of a `Config`."""
+    model = StableHeatmapRegressor(
+        len(skeleton),
+        image_size=config.image_size,
+        skeleton=skeleton,
+        seed=config.seed,
+        **config.model,
+    )
+    if config.init:
+        _start_from(model, config.init)
+    model.compile(default_optimizer(config.learning_rate))
+    return model
+
+
+def save_for_inference(model, path):
+    """Saves a `.keras` file without optimizer state and in float32, for any machine.
+
+    A third of the size; half precision would be emulated on a CPU, many times slower. The file
+    appears under its name only when it is complete.
+    """
+    plain = type(model).from_config(model.get_config() | {"dtype": "float32"})
+    plain.set_weights(model.get_weights())
+    path = Path(path)
+    with replacing(path) as temporary:
+        plain.save(temporary)
+
+
+def _start_from(model, path):
+    if not Path(path).is_file():
+        raise KerasShrError(f"{path}: no such model file to start from")
+    source = keras.saving.load_model(path, compile=False)
+    shapes = [[tuple(w.shape) for w in m.network.weights] for m in (model, source)]
+    if shapes[0] != shapes[1]:
+        raise KerasShrError(f"{path}: has another architecture than this configuration")
+    model.network.set_weights(source.network.get_weights())
+
+
+def _claim(output, config):
+    """Notes the configuration in the folder, or refuses a folder of another one."""
+    path, mine = output / "config.json", json.loads(json.dumps(dataclasses.asdict(config)))
+    if path.exists():
+        theirs = json.loads(path.read_text())
+        differing = [k for k in mine if mine[k] != theirs.get(k) and k != "epochs"]
+        if differing:
+            name = differing[0]
+            raise KerasShrError(
+                f"{output}: holds a run with {name}={theirs.get(name)!r}, not {mine[name]!r}; give "
+                "another --output"
+            )
+    output.mkdir(parents=True, exist_ok=True)
+    write_text(path, json.dumps(mine, indent=1))
+
+
+def _open(spec, split, size):
+    if not spec:
+        raise KerasShrError("no data set is given; set data, as in --data folder:my_images")
+    try:
+        return open_data(spec, split, size)
+    except DataError:
+        if split != "train":
+            raise
+        return open_data(spec, None, size)  # a data set without parts is all for training
+
+
+def _load(config, reader, streamed, workers):
+    """Training data (None where they are streamed) and validation data, in memory."""
+    validation = None
+    if config.validation:
+        validation = _open(config.validation, None, config.image_size)
+    elif config.validation_split:
+        try:
+            validation = open_data(config.data, config.validation_split, config.image_size)
+        except DataError:
+            if streamed:
+                raise
+        if validation is not None and set(validation.ids) & set(reader.ids):
+            validation = None  # kinds without splits ignore the word
+    if validation is not None:
+        validation = load_arrays(validation, workers, limit=config.validation_limit)
+    if streamed:
+        if validation is None:
+            raise KerasShrError(f"{config.data}: has no validation part; set validation=...")
+        return None, validation
+    needed = len(reader) * reader.size**2 * 3
+    if needed > _ARRAY_BYTES:
+        raise KerasShrError(
+            f"{reader.name}: {len(reader)} images of {reader.size} px need {needed / 1e9:.0f} GB of "
+            "memory; run `keras-shr prepare` and train on the prepared folder (TensorFlow)"
+        )
+    training = load_arrays(reader, workers)
+    if validation is None:
+        training, validation = hold_out(training, config)
+    return training, validation
+
+
+def hold_out(data, config):
+    """Splits `data` into training and validation, whole groups where there are several."""
+    rng = np.random.default_rng(config.seed)
+    names = sorted(set(data.groups))
+    wanted = max(1, round(config.validation_share * len(data)))
+    if len(names) > 2:
+        chosen, count = set(), 0
+        for name in rng.permutation(names):
+            if count >= wanted:
+                break
+            chosen.add(name)
+            count += data.groups.count(name)
+        held = np.array([g in chosen for g in data.groups])
+    else:
+        held = np.zeros(len(data), bool)
+        held[rng.permutation(len(data))[:wanted]] = True
+    if held.all():
+        raise KerasShrError(f"{data.name}: {len(data)} images are too few to hold some out")
+    kept = np.flatnonzero(held)[: config.validation_limit]
+    return data.take(np.flatnonzero(~held)), data.take(kept)

@@ -1,0 +1,8 @@
+"""`python -m train.evaluate MODEL... DATA --output DIR`: the `keras-shr evaluate` command in a checkout."""
+
+import sys
+
+from keras_shr.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main(["evaluate", *sys.argv[1:]]))

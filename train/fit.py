@@ -1,0 +1,8 @@
+"""`python -m train.fit CONFIG --output DIR`: the `keras-shr fit` command in a checkout."""
+
+import sys
+
+from keras_shr.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main(["fit", *sys.argv[1:]]))
