@@ -121,3 +121,10 @@ def test_made_up_frost():
     assert frost.shape == (120, 160, 3)
     assert 60 < frost.mean() < 200
     assert frost.std() > 20
+
+
+def test_frost_without_the_reference_package(monkeypatch):
+    monkeypatch.setattr(_frost_pictures.importlib.util, "find_spec", lambda name: None)
+    with pytest.warns(UserWarning, match="imagecorruptions-imaug is not installed"):
+        pictures = _frost_pictures._originals.__wrapped__()
+    assert [picture.shape[:2] for _, picture in pictures] == list(_frost_pictures._SIZES)
