@@ -18,7 +18,12 @@ from keras_shr.layers import RandomKeypointAffine, RowColumnCorrelation
 from keras_shr.metrics import KeypointAUC
 from keras_shr.models._trainer import PairTrainer
 from keras_shr.models.optimization import count_steps, default_optimizer, fit_schedule
-from keras_shr.perturbations import TRAINING_PERTURBATIONS, check_perturbations, perturb
+from keras_shr.perturbations import (
+    TRAINING_PERTURBATIONS,
+    check_perturbations,
+    check_severities,
+    perturb,
+)
 from keras_shr.skeletons import Skeleton
 
 TARGETS = {"highly_differentiated": highly_differentiated_heatmap, "gaussian": gaussian_heatmap}
@@ -110,7 +115,7 @@ class PairedHeatmapModel(PairTrainer, keras.Model):
         self.stability, self.stop_gradient = stability, stop_gradient
         self.stability_weight = _revive(stability_weight)
         self.supervise_perturbed = supervise_perturbed
-        self.perturbations, self.severities = perturbations, tuple(severities)
+        self.perturbations, self.severities = perturbations, check_severities(severities)
         self.force_perturbations = force_perturbations
         self.min_visibility, self.seed = min_visibility, seed
         self.image_size = tuple(network.input_shape[1:3])
@@ -293,7 +298,19 @@ class PairedHeatmapModel(PairTrainer, keras.Model):
         steps = count_steps(x, batch_size, kwargs.get("steps_per_epoch"))
         if fit_schedule(self.optimizer, steps and steps * epochs):
             self.train_function = None  # it holds the old schedule as constants
+        self._build_optimizer()
         return super().fit(x, y, batch_size=batch_size, epochs=epochs, **kwargs)
+
+    def _build_optimizer(self):
+        """Makes the optimizer's variables now: inside a traced step each costs a TensorFlow
+        conditional, half a minute in all for MobileNetV2."""
+        if self.optimizer.built:
+            return
+        if keras.config.backend() != "tensorflow":
+            self.optimizer.build(self.trainable_variables)
+            return
+        with self.distribute_strategy.scope():
+            self.optimizer.build(self.trainable_variables)
 
     # Prediction
 
