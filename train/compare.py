@@ -27,7 +27,7 @@ from keras_shr.metrics import (
 )
 from keras_shr.models import StableHeatmapRegressor, default_optimizer
 from keras_shr.perturbations import TRAINING_PERTURBATIONS, reference
-from keras_shr.training.batches import Batches
+from keras_shr.training import Batches, save_for_inference
 
 SIZE = 128
 NETWORK = {"image_size": SIZE, "alpha": 0.5, "heatmap_stride": 2, "filters": (128, 64, 64, 64)}
@@ -37,13 +37,14 @@ METHODS = {
     "baseline": PLAIN | {"perturbations": None},
     # The control that the paper lacks: the perturbed images are supervised as well.
     "supervised": PLAIN,
-    "paper": {"rcc": "row_column", "stability": "mst", "supervise_perturbed": False},
-    "ours": {
-        "rcc": "symmetric",
+    "paper": {
+        "target_options": {"alpha": 0.7, "threshold": 8, "metric": "chessboard"},
+        "rcc": "row_column",
         "stability": "mst",
-        "stop_gradient": True,
-        "target_options": {"metric": "cityblock", "alpha": 0.5},
+        "stop_gradient": False,
+        "supervise_perturbed": False,
     },
+    "ours": {},  # the defaults of StableHeatmapRegressor
 }
 
 
@@ -103,7 +104,11 @@ def train_cell(name, options, seed, train, validation, args, folder):
     network = NETWORK | {"dtype": args.dtype} | options.pop("network", {})
     peak = options.pop("peak", args.peak)
     model = StableHeatmapRegressor(
-        len(train.skeleton), skeleton=train.skeleton, augmentation={"rotation": 40.0}, **network, **options
+        len(train.skeleton),
+        skeleton=train.skeleton,
+        augmentation={"rotation": 40.0},
+        **network,
+        **options,
     )
     optimizer = default_optimizer(peak)
     model.compile(optimizer, metrics=[])
@@ -127,9 +132,7 @@ def train_cell(name, options, seed, train, validation, args, folder):
         ],
         verbose=0,
     )
-    temporary = folder / "partial.keras"
-    model.save(temporary)
-    os.replace(temporary, folder / "model.keras")
+    save_for_inference(model, folder / "model.keras")
     facts = {
         "method": name,
         "seed": seed,

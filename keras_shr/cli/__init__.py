@@ -39,7 +39,5 @@ def main(arguments=None):
         print(f"keras-shr {parsed.command}: {place}{error.strerror or error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print(
-            f"keras-shr {parsed.command}: interrupted; the same command goes on", file=sys.stderr
-        )
+        print(f"keras-shr {parsed.command}: interrupted; the same command goes on", file=sys.stderr)
         return 130

@@ -37,10 +37,10 @@ def run(arguments):
     models = load_models(named(arguments.models))
     height, width = protocol_size(models, arguments.size)
     if height != width:
-        raise KerasShrError(f"the models take {height}x{width} images; data sets are cropped square")
-    data = load_arrays(
-        open_data(arguments.data, arguments.split, height), 0, limit=arguments.limit
-    )
+        raise KerasShrError(
+            f"the models take {height}x{width} images; data sets are cropped square"
+        )
+    data = load_arrays(open_data(arguments.data, arguments.split, height), 0, limit=arguments.limit)
     report = evaluate(
         models,
         data,

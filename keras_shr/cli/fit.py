@@ -1,14 +1,16 @@
 """Train a model; the same command again goes on where it stopped.
 
-    keras-shr fit --data my_images --output runs/mine
-    keras-shr fit train/configs/real_hands.py --output runs/hands --set epochs=20 model.alpha=0.5
+keras-shr fit --data my_images --output runs/mine
+keras-shr fit train/configs/real_hands.py --output runs/hands --set epochs=20 model.alpha=0.5
 """
 
 
 def add_arguments(parser):
     parser.add_argument("config", nargs="?", help="Python file that defines `config`")
     parser.add_argument("--output", required=True, help="folder of the run")
-    parser.add_argument("--data", help="data set: a folder, a prepared folder or KIND:PLACE?options")
+    parser.add_argument(
+        "--data", help="data set: a folder, a prepared folder or KIND:PLACE?options"
+    )
     parser.add_argument(
         "--set", nargs="+", action="extend", default=[], metavar="NAME=VALUE", help="settings"
     )

@@ -41,9 +41,7 @@ def run(arguments):
         if "=" not in option:
             raise KerasShrError(f"--option {option!r}: write NAME=VALUE")
     query = "?" + "&".join(arguments.option) if arguments.option else ""
-    reader = open_data(
-        f"{arguments.kind}:{arguments.root}{query}", arguments.split, arguments.size
-    )
+    reader = open_data(f"{arguments.kind}:{arguments.root}{query}", arguments.split, arguments.size)
     manifest = prepare(
         reader,
         arguments.output,

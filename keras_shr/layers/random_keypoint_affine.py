@@ -62,12 +62,13 @@ def warp_images(images, matrices):
     fx, fy = (x - left)[..., None], (y - top)[..., None]
     left, top = ops.cast(left, "int32"), ops.cast(top, "int32")
     right, bottom = ops.minimum(left + 1, width - 1), ops.minimum(top + 1, height - 1)
-    flat = ops.reshape(ops.cast(images, "float32"), (-1, height * width, channels))
+    # One index into all pixels of the batch: along an axis Keras would index each channel apart.
+    flat = ops.reshape(ops.cast(images, "float32"), (-1, channels))
+    first = ops.arange(ops.shape(images)[0], dtype="int32")[:, None, None] * (height * width)
+    top, bottom = first + top * width, first + bottom * width
 
     def pixels(row, column):
-        index = ops.reshape(row * width + column, (-1, height * width, 1))
-        taken = ops.take_along_axis(flat, index, axis=1)
-        return ops.reshape(taken, (-1, height, width, channels))
+        return ops.take(flat, row + column, axis=0)
 
     upper = pixels(top, left) * (1 - fx) + pixels(top, right) * fx
     lower = pixels(bottom, left) * (1 - fx) + pixels(bottom, right) * fx

@@ -51,8 +51,8 @@ def row_column_correlation(heatmaps, variant="row_column"):
     from the map's diagonal or are narrow (Theorem 2). A map that is not square is treated as if
     padded with zeros at the bottom or right; the maximum is taken after cropping.
 
-    `symmetric` is `H H^T H`, our variant: it keeps every map that is an outer product of a row and a
-    column profile, needs no square and prefers no place on the map.
+    `symmetric` is `H H^T H`, our variant: it keeps every map that is an outer product of a row and
+    a column profile, needs no square and prefers no place on the map.
 
     Args:
         heatmaps: `(batch, height, width, keypoints)`, non-negative; negative values count as 0.

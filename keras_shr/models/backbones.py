@@ -1,5 +1,7 @@
 """Feature extractors by name: images in, feature maps of falling resolution out."""
 
+import warnings
+
 import keras
 
 from keras_shr.errors import KerasShrError
@@ -20,15 +22,19 @@ def mobilenet_v2(image_size, alpha=1.0, weights=None):
         A model from images scaled to [-1, 1] to five feature maps of stride 2, 4, 8, 16 and 32.
     """
     try:
-        full = keras.applications.MobileNetV2(
-            input_shape=(*image_size, 3), alpha=alpha, include_top=False, weights=weights
-        )
+        with warnings.catch_warnings():
+            # Without the classifier ImageNet's weights fit any size, not only those Keras lists.
+            warnings.filterwarnings("ignore", "`input_shape` is undefined", UserWarning)
+            full = keras.applications.MobileNetV2(
+                input_shape=(*image_size, 3), alpha=alpha, include_top=False, weights=weights
+            )
     except Exception as error:
         if weights is None:
             raise
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
         raise KerasShrError(
             f"weights={weights!r} of mobilenet_v2 (alpha {alpha}) could not be loaded: "
-            f"{str(error).splitlines()[0]} Give weights=None, or the path of a weights file that "
+            f"{reason}. Give weights=None, or the path of a weights file that "
             "keras.applications.MobileNetV2(include_top=False) reads."
         ) from error
     taps = (
@@ -62,7 +68,8 @@ def build_backbone(backbone, image_size, weights=None, **options):
         return _as_feature_list(backbone)
     if backbone not in BACKBONES:
         raise KerasShrError(
-            f"backbone {backbone!r} is not known; give one of {', '.join(BACKBONES)} or a keras.Model"
+            f"backbone {backbone!r} is not known; give one of {', '.join(BACKBONES)} "
+            "or a keras.Model"
         )
     return BACKBONES[backbone](image_size, weights=weights, **options)
 

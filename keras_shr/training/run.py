@@ -16,7 +16,7 @@ from keras_shr.data import (
     tfrecord_dataset,
 )
 from keras_shr.errors import DataError, KerasShrError
-from keras_shr.files import replacing, write_text
+from keras_shr.files import read_json, replacing, write_text
 from keras_shr.models import StableHeatmapRegressor, default_optimizer
 from keras_shr.training.batches import Batches
 
@@ -44,12 +44,13 @@ def train(config, output, workers=0, verbose="auto", tensorboard=False):
         KerasShrError: a setting, file or record that has to be changed.
     """
     output = Path(output)
-    _claim(output, config)
+    settings = _check_folder(output, config)
     keras.utils.set_random_seed(config.seed)
     reader = _open(config.data, config.split, config.image_size)
     streamed = isinstance(reader, PreparedReader) and keras.config.backend() == "tensorflow"
     training, validation = _load(config, reader, streamed, workers)
     model = build_model(config, reader.skeleton)
+    write_text(output / "config.json", settings)
     first_epoch = BackupAndResume.finished_epochs(output / "backup")
     callbacks = run_callbacks(
         output,
@@ -58,7 +59,7 @@ def train(config, output, workers=0, verbose="auto", tensorboard=False):
         pictures=validation.take(range(min(4, len(validation)))),
         tensorboard=tensorboard,
     )
-    settings = {"epochs": config.epochs, "callbacks": callbacks, "verbose": verbose}
+    common = {"epochs": config.epochs, "callbacks": callbacks, "verbose": verbose}
     if streamed:
         batches = tfrecord_dataset(
             reader.root,
@@ -69,13 +70,11 @@ def train(config, output, workers=0, verbose="auto", tensorboard=False):
             drop_remainder=True,
         )
         with named_data_errors(reader.root):
-            model.fit(
-                batches, steps_per_epoch=config.steps_per_epoch, shuffle=False, **settings
-            )
+            model.fit(batches, steps_per_epoch=config.steps_per_epoch, shuffle=False, **common)
     else:
         steps = config.steps_per_epoch
         batches = Batches(training, config.batch_size, config.seed, steps, first_epoch)
-        model.fit(batches, **settings)
+        model.fit(batches, **common)
     save_for_inference(model, output / "model.keras")
     return model
 
@@ -118,20 +117,18 @@ def _start_from(model, path):
     model.network.set_weights(source.network.get_weights())
 
 
-def _claim(output, config):
-    """Notes the configuration in the folder, or refuses a folder of another one."""
+def _check_folder(output, config):
+    """The configuration as JSON; refuses a folder that holds a run of another one."""
     path, mine = output / "config.json", json.loads(json.dumps(dataclasses.asdict(config)))
-    if path.exists():
-        theirs = json.loads(path.read_text())
-        differing = [k for k in mine if mine[k] != theirs.get(k) and k != "epochs"]
-        if differing:
-            name = differing[0]
-            raise KerasShrError(
-                f"{output}: holds a run with {name}={theirs.get(name)!r}, not {mine[name]!r}; give "
-                "another --output"
-            )
-    output.mkdir(parents=True, exist_ok=True)
-    write_text(path, json.dumps(mine, indent=1))
+    theirs = read_json(path) or mine
+    differing = [k for k in mine if mine[k] != theirs.get(k) and k != "epochs"]
+    if differing:
+        name = differing[0]
+        raise KerasShrError(
+            f"{output}: holds a run with {name}={theirs.get(name)!r}, not {mine[name]!r}; give "
+            "another --output"
+        )
+    return json.dumps(mine, indent=1)
 
 
 def _open(spec, split, size):
