@@ -25,11 +25,22 @@ def test_parity_with_injected_draw(kind, size):
         pytest.skip("the coordinates of the shuffled test picture end at 511")
     image = picture(*size, seed=3)
     severities = range(1, 6)
-    expected = [reference.perturb(image, kind, s, seed=10 + s) for s in severities]
-    draws = stack_draws([reference_draw(kind, image, s, 10 + s) for s in severities])
+    expected = [reference.perturb(image, kind, s, seed=10) for s in severities]
+    draws = stack_draws([reference_draw(kind, image, s, 10) for s in severities])
     actual = apply_with(kind, np.stack([image] * 5), list(severities), draws)
     difference = np.abs(actual.astype(float) - np.stack(expected)).mean(axis=(1, 2, 3))
     print(kind, size, np.round(difference, 4))
     # The issue asks for 1 grey level. What is left is the truncation of values that lie on a whole
     # number and come out a hair apart, and for frost the fixed point arithmetic of OpenCV.
     assert difference.max() < 0.1
+    check_growth(kind, np.abs(actual.astype(float) - image).mean(axis=(1, 2, 3)))
+
+
+def check_growth(kind, distance):
+    """The distance from the clean image rises with the severity, the draws being the same."""
+    assert 0 < distance[0] < distance.max()
+    # As in the reference, these trade one constant for another: image for frost, reach for passes,
+    # threshold for zoom.
+    if kind not in ("frost", "glass_blur", "snow"):
+        # Fine texture is gone after the first steps of a blur: the distance may stay as it is.
+        assert (np.diff(distance) > -0.03 * distance.max()).all(), distance
