@@ -7,17 +7,14 @@ from keras import ops
 from keras_shr import _random, losses
 from keras_shr.errors import KerasShrError
 from keras_shr.heatmaps import (
-    decode,
     gaussian_heatmap,
-    heatmap_to_image,
     highly_differentiated_heatmap,
     image_to_heatmap,
     in_frame,
 )
 from keras_shr.layers import RandomKeypointAffine, RowColumnCorrelation
-from keras_shr.metrics import KeypointAUC
+from keras_shr.models._prediction import KeypointPrediction
 from keras_shr.models._trainer import PairTrainer
-from keras_shr.models.optimization import count_steps, default_optimizer, fit_schedule
 from keras_shr.perturbations import (
     TRAINING_PERTURBATIONS,
     check_perturbations,
@@ -31,7 +28,7 @@ STABILITY_LOSSES = {"mst": losses.MaximumStabilityLoss, "st": losses.StabilityLo
 
 
 @keras.saving.register_keras_serializable(package="keras_shr")
-class PairedHeatmapModel(PairTrainer, keras.Model):
+class PairedHeatmapModel(PairTrainer, KeypointPrediction, keras.Model):
     """Trains a heatmap network so that its keypoints stay put under perturbation.
 
     The defaults are the recipe that did best on validation images (README). The paper's method is
@@ -267,96 +264,6 @@ class PairedHeatmapModel(PairTrainer, keras.Model):
         labelled = ops.concatenate([keypoints[..., :2], visibility[..., None]], axis=-1)
         return super().compute_metrics(x, labelled, predicted, sample_weight)
 
-    def compile(self, optimizer=None, loss=None, metrics=None, **kwargs):
-        """Like `keras.Model.compile`, with defaults for everything.
-
-        Args:
-            optimizer: default AdamW with warm-up, a cosine schedule over the whole `fit` and
-                gradient clipping.
-            loss: must stay `None`; the losses are chosen in the constructor.
-            metrics: metrics of keypoints in image pixels, by default `KeypointAUC` over 0-30 px
-                of a 256-px crop.
-            kwargs: see `keras.Model.compile`.
-        """
-        if loss is not None:
-            raise KerasShrError(
-                "compile(loss=...) has no effect here: choose target, rcc and stability in the "
-                "constructor"
-            )
-        if metrics is None:
-            metrics = [KeypointAUC(scale=256 / max(self.image_size), name="auc")]
-        optimizer = keras.optimizers.get(default_optimizer() if optimizer is None else optimizer)
-        scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
-        if kwargs.get("auto_scale_loss", True) and not scaled and self._has_float16():
-            # Keras looks at this model's own policy, which is float32; the network's counts.
-            optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
-        if keras.config.backend() == "tensorflow" and kwargs.get("jit_compile", "auto") == "auto":
-            kwargs["jit_compile"] = _has_gpu()
-        super().compile(
-            optimizer=optimizer,
-            metrics=metrics,
-            **kwargs,
-        )
-
-    def _has_float16(self):
-        return any(layer.compute_dtype == "float16" for layer in self.network._flatten_layers())
-
-    def compile_from_config(self, config):
-        """Compiles a loaded model as it was compiled when saved."""
-        self.compile(**keras.saving.deserialize_keras_object(config))
-        self.optimizer.build(self.trainable_variables)
-
-    def fit(self, x=None, y=None, batch_size=None, epochs=1, **kwargs):
-        """Like `keras.Model.fit`; a `WarmupCosine` schedule is stretched over all its epochs."""
-        steps = count_steps(x, batch_size, kwargs.get("steps_per_epoch"))
-        if fit_schedule(self.optimizer, steps and steps * epochs):
-            self.train_function = None  # it holds the old schedule as constants
-        self._build_optimizer()
-        return super().fit(x, y, batch_size=batch_size, epochs=epochs, **kwargs)
-
-    def _build_optimizer(self):
-        """Makes the optimizer's variables now: inside a traced step each costs a TensorFlow
-        conditional, half a minute in all for MobileNetV2."""
-        if self.optimizer.built:
-            return
-        if keras.config.backend() != "tensorflow":
-            self.optimizer.build(self.trainable_variables)
-            return
-        with self.distribute_strategy.scope():
-            self.optimizer.build(self.trainable_variables)
-
-    # Prediction
-
-    def decode(self, heatmaps, method="argmax"):
-        """Keypoints `(batch, keypoints, 3)` in image pixels, with a score, from heatmaps."""
-        return heatmap_to_image(decode(heatmaps, method), self.image_size, self.heatmap_size)
-
-    def predict_keypoints(self, images, batch_size=32, method="argmax"):
-        """Keypoints of images, without keeping their heatmaps.
-
-        Args:
-            images: `(count, height, width, 3)` in 0..255 of the model's size.
-            batch_size: images a step; the last batch is filled up, so one shape is compiled.
-            method: see `keras_shr.heatmaps.decode`.
-
-        Returns:
-            NumPy float32 `(count, keypoints, 3)`: x, y in image pixels and a score in [0, 1].
-        """
-        images = np.asarray(images)
-        if images.ndim != 4 or images.shape[1:3] != self.image_size:
-            raise KerasShrError(
-                f"images have shape {images.shape}; expected (count, {self.image_size[0]}, "
-                f"{self.image_size[1]}, 3)"
-            )
-        batches = [np.zeros((0, self.num_keypoints, 3), "float32")]
-        for start in range(0, len(images), batch_size):
-            batch = images[start : start + batch_size]
-            missing = batch_size - len(batch)
-            padded = np.concatenate([batch, np.repeat(batch[-1:], missing, axis=0)])
-            decoded = ops.convert_to_numpy(self.decode(self.predict_on_batch(padded), method))
-            batches.append(decoded[: len(batch)])
-        return np.concatenate(batches)
-
     # Saving
 
     def training_config(self):
@@ -400,13 +307,6 @@ def _target_options(target, options):
     if options is None and target == "highly_differentiated":
         return {"alpha": 0.5, "metric": "cityblock"}
     return dict(options or {})
-
-
-def _has_gpu():
-    """XLA takes a minute to compile a step on a CPU and the step is no faster for it."""
-    import tensorflow as tf
-
-    return bool(tf.config.list_physical_devices("GPU"))
 
 
 def _freeze(value):

@@ -1,0 +1,161 @@
+"""The parts of StableHeatmapRegressor: backbones, upsampling, weights."""
+
+import keras
+import numpy as np
+import pytest
+from model_helpers import (
+    HEATMAP,
+    KEYPOINTS,
+    QUICK,
+    SIZE,
+    compiled,
+    numpy,
+    pictures,
+    small_regressor,
+)
+
+from keras_shr.errors import KerasShrError
+from keras_shr.models import StableHeatmapRegressor
+
+
+def pyramid():
+    """A backbone of one's own, in 0..255, with features of stride 4 and 8."""
+    inputs = keras.Input((SIZE, SIZE, 3))
+    x = keras.layers.Rescaling(1 / 255)(inputs)
+    fine = keras.layers.Conv2D(8, 5, 4, padding="same", activation="relu", name="fine")(x)
+    coarse = keras.layers.Conv2D(8, 3, 2, padding="same", activation="relu", name="coarse")(fine)
+    return keras.Model(inputs, [coarse, fine], name="pyramid")
+
+
+def names(model):
+    return {layer.name for layer in model.network._flatten_layers()}
+
+
+def test_a_backbone_of_one_s_own(tmp_path):
+    images, keypoints = pictures(4)
+    model = compiled(small_regressor(backbone=pyramid(), filters=(8,)))
+    assert "preprocessing" not in names(model)
+    assert "up_1_skip_conv" in names(model)
+    assert np.isfinite(model.train_on_batch(images, keypoints)).all()
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(
+        again.predict(images, verbose=0), model.predict(images, verbose=0)
+    )
+
+
+def test_a_keras_cv_backbone(tmp_path):
+    keras_cv = pytest.importorskip("keras_cv", reason="keras-cv is not installed")
+    backbone = keras_cv.models.ResNetV2Backbone(
+        stackwise_filters=[8, 16],
+        stackwise_blocks=[2, 2],
+        stackwise_strides=[1, 2],
+        include_rescaling=True,
+        input_shape=(SIZE, SIZE, 3),
+    )
+    images, keypoints = pictures(4)
+    model = compiled(small_regressor(backbone=backbone))
+    assert model.heatmap_size == (HEATMAP, HEATMAP)
+    assert np.isfinite(model.train_on_batch(images, keypoints)).all()
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(
+        again.predict(images, verbose=0), model.predict(images, verbose=0)
+    )
+
+
+def test_preprocessing_is_inside():
+    model = small_regressor()
+    features = keras.Model(model.network.inputs[0], model.network.get_layer("preprocessing").output)
+    black_and_white = np.stack([np.zeros((SIZE, SIZE, 3)), np.full((SIZE, SIZE, 3), 255)])
+    result = numpy(features(black_and_white.astype("uint8")))
+    np.testing.assert_allclose([result[0].max(), result[1].min()], [-1, 1], atol=1e-6)
+
+
+def test_sizes_widths_and_skips():
+    model = StableHeatmapRegressor(
+        5, image_size=(64, 96), alpha=0.35, heatmap_stride=8, filters=(24, 12)
+    )
+    assert model.image_size == (64, 96)
+    assert model.heatmap_size == (8, 12)
+    assert model.network.get_layer("up_2_conv").filters == 12
+    assert {"up_1_skip_conv", "up_2_skip_conv"} <= names(model)
+    momenta = {
+        layer.momentum
+        for layer in model.network._flatten_layers()
+        if isinstance(layer, keras.layers.BatchNormalization)
+    }
+    assert momenta == {0.98}
+    plain = small_regressor(backbone=pyramid(), filters=8, skip_connections=False)
+    assert "up_1_conv" in names(plain)
+    assert "up_1_skip_conv" not in names(plain)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"backbone": "resnet_9000"}, "resnet_9000.*mobilenet_v2"),
+        ({"filters": (8, 8)}, "filters has 2 widths.*it takes 1"),
+        ({"heatmap_stride": 3}, "heatmap_stride 3"),
+        ({"heatmap_stride": 64}, "heatmap_stride 64"),
+        ({"perturbations": ("jpeg_compression",)}, "unseen"),
+    ],
+)
+def test_wrong_arguments_are_refused_in_one_line(options, message):
+    with pytest.raises(KerasShrError, match=message) as error:
+        small_regressor(**{"backbone": pyramid()} | options)
+    assert "\n" not in str(error.value)
+
+
+def test_a_backbone_without_feature_maps_is_refused():
+    inputs = keras.Input((SIZE, SIZE, 3))
+    flat = keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(inputs), name="flat")
+    with pytest.raises(KerasShrError, match=r"'flat'.*feature map"):
+        small_regressor(backbone=flat)
+
+
+@pytest.mark.parametrize("failure", [OSError("no route to host\nsecond line"), OSError()])
+def test_imagenet_weights_offline(failure, monkeypatch):
+    def offline(*args, **kwargs):
+        raise failure
+
+    module = __import__("keras.src.applications.mobilenet_v2", fromlist=["file_utils"])
+    monkeypatch.setattr(module.file_utils, "get_file", offline)
+    reason = str(failure).partition("\n")[0] or "OSError"
+    expected = f"weights='imagenet'.*{reason}\\. Give weights=None"
+    with pytest.raises(KerasShrError, match=expected) as error:
+        small_regressor(weights="imagenet")
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_weights_file(tmp_path):
+    with pytest.raises(KerasShrError, match=r"could not be loaded.*weights=None") as error:
+        small_regressor(weights=str(tmp_path / "none.h5"))
+    assert "\n" not in str(error.value)
+
+
+def test_a_weights_file_is_loaded(tmp_path):
+    path = str(tmp_path / "backbone.weights.h5")
+    full = keras.applications.MobileNetV2(
+        input_shape=(SIZE, SIZE, 3), alpha=0.35, include_top=False, weights=None
+    )
+    full.save_weights(path)
+    model = small_regressor(weights=path)
+    kernel = numpy(full.get_layer("Conv1").kernel)
+    loaded = model.network.get_layer("mobilenet_v2").get_layer("Conv1").kernel
+    np.testing.assert_array_equal(numpy(loaded), kernel)
+    assert model.get_config()["weights"] is None
+
+
+@pytest.mark.slow
+def test_default_compile_and_fit():
+    images, keypoints = pictures(8)
+    model = StableHeatmapRegressor(
+        KEYPOINTS, image_size=SIZE, alpha=0.35, filters=16, perturbations=QUICK
+    )
+    model.compile()
+    history = model.fit(
+        images, keypoints, batch_size=4, epochs=2, validation_data=(images, keypoints), verbose=0
+    )
+    assert np.isfinite(list(history.history.values())).all()
+    assert model.predict_keypoints(images).shape == (8, KEYPOINTS, 3)
