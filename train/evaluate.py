@@ -1,4 +1,4 @@
-"""`python -m train.evaluate MODEL... DATA --output DIR`: the `keras-shr evaluate` command in a checkout."""
+"""`python -m train.evaluate MODEL... DATA --output DIR`: `keras-shr evaluate` in a checkout."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""`python -m train.fit CONFIG --output DIR`: the `keras-shr fit` command in a checkout."""
+"""`python -m train.fit CONFIG --output DIR`: `keras-shr fit` in a checkout."""
 
 import sys
 

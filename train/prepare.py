@@ -1,4 +1,4 @@
-"""`python -m train.prepare KIND ROOT OUTPUT`: the `keras-shr prepare` command in a checkout."""
+"""`python -m train.prepare KIND ROOT OUTPUT`: `keras-shr prepare` in a checkout."""
 
 import sys
 

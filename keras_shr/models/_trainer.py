@@ -1,25 +1,96 @@
-"""`train_step` for each backend: both only put the pairs in front of Keras's own step.
+"""How the pairs are trained: defaults of `compile` and `fit`, and `train_step` for each backend.
 
-The pair is drawn in `PairedHeatmapModel.make_pairs`, which is the same on every backend. Keras's
-step then does the forward pass, `compute_loss`, loss scaling and the update. In JAX everything a
-step reads has to be an argument, the number of the step too.
+The steps only put the pairs in front of Keras's own step. A pair is drawn in
+`PairedHeatmapModel.make_pairs`, which is the same on every backend; Keras's step then does the
+forward pass, `compute_loss`, loss scaling and the update.
 """
 
 import keras
 
+from keras_shr.errors import KerasShrError
+from keras_shr.metrics import KeypointAUC
+from keras_shr.models.optimization import count_steps, default_optimizer, fit_schedule
 
-class _StatefulTrainer:
+
+class _Trainer:
+    def compile(self, optimizer=None, loss=None, metrics=None, **kwargs):
+        """Like `keras.Model.compile`, with defaults for everything.
+
+        Args:
+            optimizer: default AdamW with warm-up, a cosine schedule over the whole `fit` and
+                gradient clipping.
+            loss: must stay `None`; the losses are chosen in the constructor.
+            metrics: metrics of keypoints in image pixels, by default `KeypointAUC` over 0-30 px
+                of a 256-px crop.
+            kwargs: see `keras.Model.compile`.
+        """
+        if loss is not None:
+            raise KerasShrError(
+                "compile(loss=...) has no effect here: choose target, rcc and stability in the "
+                "constructor"
+            )
+        if metrics is None:
+            metrics = [KeypointAUC(scale=256 / max(self.image_size), name="auc")]
+        optimizer = keras.optimizers.get(default_optimizer() if optimizer is None else optimizer)
+        scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+        if kwargs.get("auto_scale_loss", True) and not scaled and self._has_float16():
+            # Keras looks at this model's own policy, which is float32; the network's counts.
+            optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+        if keras.config.backend() == "tensorflow" and kwargs.get("jit_compile", "auto") == "auto":
+            kwargs["jit_compile"] = _has_gpu()
+        super().compile(
+            optimizer=optimizer,
+            metrics=metrics,
+            **kwargs,
+        )
+
+    def _has_float16(self):
+        return any(layer.compute_dtype == "float16" for layer in self.network._flatten_layers())
+
+    def compile_from_config(self, config):
+        """Compiles a loaded model as it was compiled when saved."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        self.optimizer.build(self.trainable_variables)
+
+    def fit(self, x=None, y=None, batch_size=None, epochs=1, **kwargs):
+        """Like `keras.Model.fit`; a `WarmupCosine` schedule is stretched over all its epochs."""
+        steps = count_steps(x, batch_size, kwargs.get("steps_per_epoch"))
+        if fit_schedule(self.optimizer, steps and steps * epochs):
+            self.train_function = None  # it holds the old schedule as constants
+        self._build_optimizer()
+        return super().fit(x, y, batch_size=batch_size, epochs=epochs, **kwargs)
+
+    def _build_optimizer(self):
+        """Makes the optimizer's variables now: inside a traced step each costs a TensorFlow
+        conditional, half a minute in all for MobileNetV2."""
+        if self.optimizer.built:
+            return
+        if keras.config.backend() != "tensorflow":
+            self.optimizer.build(self.trainable_variables)
+            return
+        with self.distribute_strategy.scope():
+            self.optimizer.build(self.trainable_variables)
+
+
+class _StatefulTrainer(_Trainer):
     def train_step(self, data):
         return super().train_step(self.make_pairs(data, self.optimizer.iterations))
 
 
-class _JaxTrainer:
+class _JaxTrainer(_Trainer):
     def train_step(self, state, data):
-        optimizer_variables = state[2]
-        mapping = zip(self.optimizer.variables, optimizer_variables, strict=True)
+        # Everything that a step reads has to be an argument in JAX, the number of the step too.
+        mapping = zip(self.optimizer.variables, state[2], strict=True)
         with keras.StatelessScope(state_mapping=mapping):
             step = self.optimizer.iterations.value
         return super().train_step(state, self.make_pairs(data, step))
 
 
 PairTrainer = _JaxTrainer if keras.config.backend() == "jax" else _StatefulTrainer
+
+
+def _has_gpu():
+    """XLA takes a minute to compile a step on a CPU and the step is no faster for it."""
+    import tensorflow as tf
+
+    return bool(tf.config.list_physical_devices("GPU"))

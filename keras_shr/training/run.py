@@ -164,8 +164,8 @@ def _load(config, reader, streamed, workers):
     needed = len(reader) * reader.size**2 * 3
     if needed > _ARRAY_BYTES:
         raise KerasShrError(
-            f"{reader.name}: {len(reader)} images of {reader.size} px need {needed / 1e9:.0f} GB of "
-            "memory; run `keras-shr prepare` and train on the prepared folder (TensorFlow)"
+            f"{reader.name}: {len(reader)} images of {reader.size} px need {needed / 1e9:.0f} GB "
+            "of memory; run `keras-shr prepare` and train on the prepared folder (TensorFlow)"
         )
     training = load_arrays(reader, workers)
     if validation is None:

@@ -1,0 +1,83 @@
+import numpy as np
+import pytest
+
+from keras_shr.data import KeypointData
+from keras_shr.errors import KerasShrError
+from keras_shr.skeletons import Skeleton
+from keras_shr.training import Batches, Config, load_config
+from keras_shr.training.run import hold_out
+
+
+def data(count=23, groups=()):
+    images = np.arange(count, dtype="uint8")[:, None, None, None] * np.ones((1, 8, 8, 3), "uint8")
+    return KeypointData(
+        images, np.zeros((count, 2, 3), "float32"), Skeleton.generic(2), groups=groups
+    )
+
+
+def test_overrides_reach_inside_and_read_literals():
+    config = Config(model={"alpha": 1.0}).override(
+        ["epochs=3", "model.alpha=0.5", "model.rcc=None", "data=folder:here", "init=a.keras"]
+    )
+    assert (config.epochs, config.data, config.init) == (3, "folder:here", "a.keras")
+    assert config.model == {"alpha": 0.5, "rcc": None}
+
+
+@pytest.mark.parametrize("wrong", ["epochs", "epoch=3", "data.alpha=1"])
+def test_a_wrong_override_names_itself(wrong):
+    with pytest.raises(KerasShrError, match=wrong.partition("=")[0].replace(".", r"\.")):
+        Config().override([wrong])
+
+
+def test_configurations_of_the_project_load():
+    for name in ("rhd", "stb", "rendered", "folder"):
+        assert load_config(f"train/configs/{name}.py").image_size in (128, 256)
+
+
+def test_a_file_without_config_is_named(tmp_path):
+    (tmp_path / "empty.py").write_text("x = 1\n")
+    with pytest.raises(KerasShrError, match=r"empty\.py"):
+        load_config(tmp_path / "empty.py")
+    with pytest.raises(KerasShrError, match="no such"):
+        load_config(tmp_path / "nowhere.py")
+
+
+def test_hold_out_keeps_groups_together():
+    groups = [f"g{i // 4}" for i in range(40)]
+    training, validation = hold_out(data(40, groups), Config(validation_share=0.2))
+    assert not set(training.groups) & set(validation.groups)
+    assert len(training) + len(validation) == 40
+    assert 8 <= len(validation) <= 11
+
+
+def test_hold_out_without_groups_takes_the_share():
+    training, validation = hold_out(data(40), Config(validation_share=0.1))
+    assert (len(training), len(validation)) == (36, 4)
+    assert not set(training.ids) & set(validation.ids)
+
+
+def seen(batches, epochs):
+    found = []
+    for _ in range(epochs):
+        found.append([batches[i][0][:, 0, 0, 0].tolist() for i in range(batches.num_batches)])
+        batches.on_epoch_end()
+    return found
+
+
+def test_batches_are_the_same_after_a_resume():
+    whole = seen(Batches(data(), 5, seed=3), 4)
+    assert seen(Batches(data(), 5, seed=3, first_epoch=2), 2) == whole[2:]
+    assert seen(Batches(data(), 5, seed=4), 4) != whole
+
+
+@pytest.mark.parametrize("steps", [1, 3, 4, 9])
+def test_epochs_of_any_length_go_through_the_data_evenly(steps):
+    epochs = seen(Batches(data(20), 5, steps=steps), 4 * 9)
+    values = [v for epoch in epochs for batch in epoch for v in batch]
+    for start in range(0, len(values) - 19, 20):
+        assert sorted(values[start : start + 20]) == list(range(20))
+
+
+def test_a_batch_larger_than_the_data_is_refused():
+    with pytest.raises(KerasShrError, match="23 images"):
+        Batches(data(), 24)
