@@ -38,7 +38,7 @@ def main():
     rows = last_rows(ROOT / "results" / "comparison_curves.csv", "rooms+digits")
     figure, axes = plt.subplots(1, len(PANELS), figsize=(15, 3.6), layout="constrained")
     for panel, (metric, title, logarithmic) in zip(axes, PANELS, strict=True):
-        for place, (method, (label, color)) in enumerate(METHODS.items()):
+        for place, (method, (_label, color)) in enumerate(METHODS.items()):
             values = [float(r[metric]) for (m, _), r in rows.items() if m == method]
             mean = sum(values) / len(values)
             panel.bar(place, mean, color=color)

@@ -84,7 +84,9 @@ class Skeleton:
 
 
 _FINGERS = ("thumb", "index", "middle", "ring", "little")
-_JOINTS = {"thumb": ("cmc", "mcp", "ip", "tip")} | dict.fromkeys(_FINGERS[1:], ("mcp", "pip", "dip", "tip"))
+_JOINTS = {"thumb": ("cmc", "mcp", "ip", "tip")} | dict.fromkeys(
+    _FINGERS[1:], ("mcp", "pip", "dip", "tip")
+)
 
 HAND_21 = Skeleton(
     "hand_21",

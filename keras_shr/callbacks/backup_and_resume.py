@@ -6,8 +6,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_shr.files import read_json, replacing, write_text
 from keras_shr.errors import KerasShrError
+from keras_shr.files import read_json, replacing, write_text
 
 _STATE = "backup.json"
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import keras
 
 from keras_shr.callbacks._averaging import averaged_weights
-from keras_shr.files import read_json, remove_leftovers, replacing, write_text
 from keras_shr.callbacks.probe import RobustnessProbe
 from keras_shr.callbacks.robustness import check_every, is_due
 from keras_shr.errors import KerasShrError
+from keras_shr.files import read_json, remove_leftovers, replacing, write_text
 
 
 class BestCheckpoint(keras.callbacks.Callback):

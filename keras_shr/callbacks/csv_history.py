@@ -7,8 +7,8 @@ from pathlib import Path
 
 import keras
 
-from keras_shr.files import write_text
 from keras_shr.errors import KerasShrError
+from keras_shr.files import write_text
 
 
 class CSVHistory(keras.callbacks.Callback):

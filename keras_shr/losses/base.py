@@ -73,7 +73,7 @@ class KeypointLoss(keras.losses.Loss):
 
 
 def has_target(target):
-    """Which keypoints of a target `(batch, height, width, keypoints)` are finite and not all zero."""
+    """Which keypoints of a target `(batch, height, width, keypoints)` are finite and not zero."""
     highest = ops.max(target, axis=(1, 2))
     lowest = ops.min(target, axis=(1, 2))
     return (highest > 0) & ops.isfinite(highest) & ops.isfinite(lowest)

@@ -11,6 +11,12 @@ TENSORFLOW = keras.backend.backend() == "tensorflow"
 SIZE, HEATMAP, KEYPOINTS = 64, 16, 3
 QUICK = ("contrast", "gaussian_noise")
 SKELETON = Skeleton("three", ("left", "right", "top"), flip_pairs=((0, 1),))
+PAPER = {
+    "target_options": {"alpha": 0.7, "threshold": 8, "metric": "chessboard"},
+    "rcc": "row_column",
+    "stop_gradient": False,
+    "supervise_perturbed": False,
+}
 STILL = {"rotation": 5.0, "scale": (0.95, 1.05), "shift": 0.02, "flip": 0.0}
 
 

@@ -14,15 +14,16 @@ def output_map(z, target, rcc):
     return heatmap if rcc is None else oracles.rcc(heatmap, rcc)
 
 
-def target_map(point, target, image_size, size, min_visibility=1):
+def target_map(point, model):
     """The target of one keypoint in image pixels, or None where there is none."""
+    size, image_size = model.heatmap_size, model.image_size
     x, y = ((point[i] + 0.5) * size[1 - i] / image_size[1 - i] - 0.5 for i in (0, 1))
     inside = -0.5 <= x < size[1] - 0.5 and -0.5 <= y < size[0] - 0.5
-    if not (point[2] >= min_visibility and inside):
+    if not (point[2] >= model.min_visibility and inside):
         return None
-    if target == "gaussian":
-        return oracles.gaussian(size, x, y, 2.0)
-    return oracles.highly_differentiated(size, x, y)
+    if model.target == "gaussian":
+        return oracles.gaussian(size, x, y, **{"sigma": 2.0} | model.target_options)
+    return oracles.highly_differentiated(size, x, y, **model.target_options)
 
 
 def supervision(r, wanted, target):
@@ -45,13 +46,7 @@ def loss(model, logits, keypoints, weights=None):
     supervised, stability, flat = [[], []], [], []
     for b in range(batch):
         for k in range(count):
-            wanted = target_map(
-                keypoints[b, k],
-                model.target,
-                model.image_size,
-                model.heatmap_size,
-                model.min_visibility,
-            )
+            wanted = target_map(keypoints[b, k], model)
             pair = [
                 output_map(logits[b + side * batch, :, :, k], model.target, model.rcc)
                 for side in (0, 1)

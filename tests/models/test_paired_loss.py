@@ -9,6 +9,7 @@ from keras import ops
 from model_helpers import (
     HEATMAP,
     KEYPOINTS,
+    PAPER,
     QUICK,
     SIZE,
     SKELETON,
@@ -84,9 +85,11 @@ def test_output_maps_are_the_table(network, target, rcc):
 @pytest.mark.parametrize("stability", ["mst", "st", None])
 @pytest.mark.parametrize(("target", "rcc"), list(itertools.product(TARGETS, RCC)))
 def test_loss_matches_the_oracle(network, target, rcc, stability, supervise_perturbed):
+    hdhr = target == "highly_differentiated"
     model = tiny_model(
         network,
         target=target,
+        target_options=PAPER["target_options"] if hdhr and rcc == "row_column" else None,
         rcc=rcc,
         stability=stability,
         supervise_perturbed=supervise_perturbed,
@@ -125,12 +128,18 @@ def test_targets_and_their_options(network, target):
     model, keypoints = tiny_model(network, target=target), labels()
     targets = numpy(model.targets(keypoints))
     for b, k in itertools.product(range(BATCH), range(KEYPOINTS)):
-        expected = target_map(keypoints[b, k], target, (SIZE, SIZE), (HEATMAP, HEATMAP))
+        expected = target_map(keypoints[b, k], model)
         expected = np.zeros((HEATMAP, HEATMAP)) if expected is None else expected
         np.testing.assert_allclose(targets[b, :, :, k], expected, atol=1e-5)
-    options = {"sigma": 1.0} if target == "gaussian" else {"metric": "cityblock", "threshold": 3}
+    options = {"sigma": 1.0} if target == "gaussian" else {"alpha": 0.5, "threshold": 1}
     narrower = numpy(tiny_model(network, target=target, target_options=options).targets(keypoints))
     assert 0 < narrower.sum() < targets.sum()
+
+
+def test_the_default_target_is_city_block(network):
+    assert tiny_model(network).target_options == {"alpha": 0.5, "metric": "cityblock"}
+    assert tiny_model(network, target_options={}).target_options == {}
+    assert tiny_model(network, target="gaussian").target_options == {}
 
 
 @pytest.mark.parametrize("target", TARGETS)

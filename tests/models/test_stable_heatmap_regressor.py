@@ -44,6 +44,7 @@ def test_a_backbone_of_one_s_own(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_a_keras_cv_backbone(tmp_path):
     keras_cv = pytest.importorskip("keras_cv", reason="keras-cv is not installed")
     backbone = keras_cv.models.ResNetV2Backbone(
