@@ -54,10 +54,11 @@ class _Trainer:
 
     def fit(self, x=None, y=None, batch_size=None, epochs=1, **kwargs):
         """Like `keras.Model.fit`; a `WarmupCosine` schedule is stretched over all its epochs."""
-        steps = count_steps(x, batch_size, kwargs.get("steps_per_epoch"))
-        if fit_schedule(self.optimizer, steps and steps * epochs):
-            self.train_function = None  # it holds the old schedule as constants
-        self._build_optimizer()
+        if self.compiled:  # otherwise Keras says what is missing
+            steps = count_steps(x, batch_size, kwargs.get("steps_per_epoch"))
+            if fit_schedule(self.optimizer, steps and steps * epochs):
+                self.train_function = None  # it holds the old schedule as constants
+            self._build_optimizer()
         return super().fit(x, y, batch_size=batch_size, epochs=epochs, **kwargs)
 
     def _build_optimizer(self):
