@@ -8,15 +8,15 @@ untrained networks; they show the way, not what the method can do.
 
 import time
 
-SIZE = 96
-NETWORK = {"alpha": 0.35, "heatmap_stride": 2, "filters": (96, 64, 48, 48)}
+SIZE = 64
+NETWORK = {"alpha": 0.35, "heatmap_stride": 2, "filters": (64, 48, 32, 32)}
 BASELINE = {"target": "gaussian", "rcc": None, "stability": None, "perturbations": None}
 
 
 def add_arguments(parser):
     parser.add_argument("--output", default="demo_output")
     parser.add_argument("--images", type=int, default=1200, help="rendered training images")
-    parser.add_argument("--steps", type=int, default=600, help="training steps of each model")
+    parser.add_argument("--steps", type=int, default=500, help="training steps of each model")
     parser.add_argument("--test-images", type=int, default=48)
     parser.add_argument("--seed", type=int, default=0)
 
