@@ -184,9 +184,8 @@ def test_mixed_precision(policy):
     assert model.predict(images, verbose=0).dtype == np.float32
 
 
-@pytest.mark.parametrize(
-    "policy", ["mixed_float16", pytest.param("mixed_bfloat16", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 def test_the_regressor_s_dtype(policy):
     images, _ = pictures(2)
     model = small_regressor(dtype=policy)
@@ -331,7 +330,7 @@ def test_rcc_in_training_only(rcc):
 # Data
 
 
-@pytest.mark.parametrize("shape", [(6,), (6, KEYPOINTS)])
+@pytest.mark.parametrize("shape", [pytest.param((6,), marks=pytest.mark.slow), (6, KEYPOINTS)])
 def test_sample_weight(shape):
     """Weight 0 removes a sample or a keypoint from loss and metric; fit takes both shapes."""
     images, keypoints = pictures(6)
@@ -404,7 +403,13 @@ def sources():
 
 
 SOURCES = [
-    pytest.param(source, id=source[0], marks=() if i in (1, 2) else pytest.mark.slow)
+    pytest.param(
+        source,
+        id=source[0],
+        marks=pytest.mark.slow
+        if source[0] in ("arrays", "tf_data_static", "tf_data_weights")
+        else (),
+    )
     for i, source in enumerate(sources())
 ]
 

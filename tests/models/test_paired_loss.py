@@ -81,9 +81,16 @@ def test_output_maps_are_the_table(network, target, rcc):
         np.testing.assert_allclose(result.max(axis=(1, 2)), 1, atol=1e-6)
 
 
-@pytest.mark.parametrize("supervise_perturbed", [True, False])
-@pytest.mark.parametrize("stability", ["mst", "st", None])
-@pytest.mark.parametrize(("target", "rcc"), list(itertools.product(TARGETS, RCC)))
+def combinations():
+    """The quick tests take each row of the table with both kinds of supervision."""
+    for values in itertools.product(TARGETS, RCC, ("mst", "st", None), (True, False)):
+        quick = values[2:] in (("mst", False), ("st", True))
+        yield pytest.param(*values, marks=() if quick else pytest.mark.slow)
+
+
+@pytest.mark.parametrize(
+    ("target", "rcc", "stability", "supervise_perturbed"), list(combinations())
+)
 def test_loss_matches_the_oracle(network, target, rcc, stability, supervise_perturbed):
     hdhr = target == "highly_differentiated"
     model = tiny_model(
@@ -143,7 +150,7 @@ def test_the_default_target_is_city_block(network):
 
 
 @pytest.mark.parametrize("target", TARGETS)
-@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("bad", [np.nan, pytest.param(np.inf, marks=pytest.mark.slow)])
 def test_loss_and_gradient_stay_finite_without_labels(network, target, bad):
     keypoints = np.full((BATCH, KEYPOINTS, 3), 2, "float32")
     keypoints[..., 0] = bad

@@ -115,7 +115,13 @@ def test_a_backbone_without_feature_maps_is_refused():
         small_regressor(backbone=flat)
 
 
-@pytest.mark.parametrize("failure", [OSError("no route to host\nsecond line"), OSError()])
+@pytest.mark.parametrize(
+    "failure",
+    [
+        OSError("no route to host\nsecond line"),
+        pytest.param(OSError(), marks=pytest.mark.slow),
+    ],
+)
 def test_imagenet_weights_offline(failure, monkeypatch):
     def offline(*args, **kwargs):
         raise failure
@@ -135,6 +141,7 @@ def test_a_missing_weights_file(tmp_path):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.slow
 def test_a_weights_file_is_loaded(tmp_path):
     path = str(tmp_path / "backbone.weights.h5")
     full = keras.applications.MobileNetV2(
