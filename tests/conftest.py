@@ -10,7 +10,11 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
-    "keras_shr", deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow]
+    "keras_shr",
+    deadline=None,
+    derandomize=True,
+    max_examples=30,
+    suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("keras_shr")
 
