@@ -65,7 +65,11 @@ def row_column_correlation(heatmaps, variant="row_column"):
     if variant not in VARIANTS:
         raise KerasShrError(f"variant must be one of {', '.join(VARIANTS)}, got {variant!r}")
     maps = ops.cast(ops.convert_to_tensor(heatmaps), "float32")
-    maps = _max_normalise(ops.maximum(ops.transpose(maps, (0, 3, 1, 2)), 0.0))
+    maps = ops.maximum(ops.transpose(maps, (0, 3, 1, 2)), 0.0)
+    # The result does not depend on the scale of the input, so this first maximum needs no gradient
+    # (which would divide by its square: 0 in float32 for a faint map).
+    highest = ops.stop_gradient(ops.max(maps, axis=(2, 3), keepdims=True))
+    maps = maps / ops.where(highest > 0, highest, 1.0)
     if variant == "symmetric":
         # The product at the peak is at least peak^3 = 1, so nothing can vanish.
         result = ops.matmul(ops.matmul(maps, ops.transpose(maps, (0, 1, 3, 2))), maps)
