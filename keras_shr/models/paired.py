@@ -232,8 +232,9 @@ class PairedHeatmapModel(PairTrainer, KeypointPrediction, keras.Model):
         keypoints = y["keypoints"] if pair else y
         target = self.targets(keypoints)
         count = ops.shape(target)[0]
-        clean, perturbed = y_pred[:count], y_pred[count:]
         paired = pair and self.paired
+        # The gradient of a split is one concatenation; that of two slices pads each to the whole.
+        clean, perturbed = ops.split(y_pred, 2) if paired else (y_pred[:count], None)
         if paired and self.supervise_perturbed:
             weights = None if sample_weight is None else ops.concatenate([sample_weight] * 2)
             supervision = self.supervision_loss(ops.concatenate([target] * 2), y_pred, weights)
