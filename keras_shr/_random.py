@@ -87,7 +87,23 @@ def _children(seed, numbers):
     high = _mix(ops.bitwise_xor(seed[1:], low + _word(0x7F4A7C15)))
     low = _mix(ops.bitwise_xor(low, high + _word(0x85EBCA77)))
     # Not a concatenation: XLA would emit this whole chain again for every use of a word.
-    return ops.where(ops.convert_to_tensor(np.array([True, False])), low, high)
+    return _settled(ops.where(ops.convert_to_tensor(np.array([True, False])), low, high))
+
+
+def _settled(words):
+    """The same words, computed once.
+
+    Under JAX, XLA for CPUs fuses the hash of a seed into each use of it, the uses' own seeds
+    included, so that a chain of three took minutes to compile. It does not fuse through a
+    product of matrices, not even by the identity.
+    """
+    if keras.backend.backend() != "jax":
+        return words
+    import jax
+
+    signed = jax.lax.bitcast_convert_type(words, "int32")
+    product = jax.numpy.matmul(signed, np.eye(2, dtype="int32"))
+    return jax.lax.bitcast_convert_type(product, "uint32")
 
 
 def _word(value):
