@@ -5,7 +5,7 @@ import json
 import os
 from pathlib import Path
 
-from keras_shr.errors import KerasShrError
+from keras_shr.errors import DataError
 
 _PARTIAL = ".partial-"
 
@@ -15,7 +15,7 @@ def replacing(path):
     """A temporary path in the same folder to write to; it becomes `path` when the block ends."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Keras tells formats by the end of a name, so the mark stands in front.
+    # Keras and NumPy tell formats by the end of a name, so the mark stands in front.
     temporary = path.with_name(f"{_PARTIAL}{os.getpid()}-{path.name}")
     try:
         yield temporary
@@ -27,23 +27,37 @@ def replacing(path):
 
 
 def remove_leftovers(path):
-    """Remove what killed runs left of their attempts to write `path`."""
+    """Remove what killed runs left of their attempts to write `path`; its name may be a pattern."""
     for leftover in Path(path).parent.glob(f"{_PARTIAL}*-{Path(path).name}"):
         leftover.unlink(missing_ok=True)
 
 
 def write_text(path, text):
-    """Write `text` to `path` by way of a temporary file."""
+    """Write UTF-8 text to `path` by way of a temporary file."""
     with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_bytes(path, content):
+    """Write bytes to `path` by way of a temporary file."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_json(path, value):
+    """Write indented JSON to `path` by way of a temporary file."""
+    write_text(path, json.dumps(value, indent=1) + "\n")
 
 
 def read_json(path):
-    """The object in a JSON file, or None where there is no such file."""
-    path = Path(path)
+    """The content of a JSON file, or None where there is no such file.
+
+    Raises:
+        DataError: it is not JSON.
+    """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     except ValueError as error:
-        raise KerasShrError(f"{path}: not JSON ({error}); remove the file to start over") from None
+        raise DataError(f"{path}: not JSON ({error}); remove the file to start over") from None

@@ -1,13 +1,12 @@
 """The manifest of a prepared data set: what is in it and in which files."""
 
 import hashlib
-import json
-import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from keras_shr.data.shards import Shard
 from keras_shr.errors import DataError, KerasShrError
+from keras_shr.files import read_json, write_json
 from keras_shr.skeletons import Skeleton
 
 MANIFEST, IDS = "manifest.json", "ids.txt"
@@ -109,33 +108,3 @@ class Manifest:
                 f"{path}: count is {value['count']}, but its shards hold {manifest.count} records"
             )
         return manifest
-
-
-def write_json(path, value) -> None:
-    """Write JSON under a temporary name, then rename it to `path`."""
-    write_text(path, json.dumps(value, indent=1) + "\n")
-
-
-def write_text(path, text: str) -> None:
-    """Write text under a temporary name, then rename it to `path`."""
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
-    try:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def read_json(path):
-    """The content of a JSON file, None where there is no such file.
-
-    Raises:
-        DataError: it is not JSON.
-    """
-    try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except ValueError as error:
-        raise DataError(f"{path}: not JSON ({error})") from None

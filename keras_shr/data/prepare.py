@@ -14,13 +14,11 @@ from keras_shr.data.manifest import (
     MANIFEST,
     SCHEMA_VERSION,
     Manifest,
-    read_json,
-    write_json,
-    write_text,
 )
 from keras_shr.data.shards import Shard, check_shard, file_sha256, scan_shard, write_shard
 from keras_shr.data.workers import run_tasks
 from keras_shr.errors import DataError
+from keras_shr.files import read_json, remove_leftovers, write_json, write_text
 
 RECORDS_PER_SHARD = 512
 _JOURNAL = "prepare.json"
@@ -134,8 +132,7 @@ def _write_one(shared, index):
 def _open_journal(output, plan):
     """The list of shards that are finished, kept beside them; new if there is none yet."""
     output.mkdir(parents=True, exist_ok=True)
-    for left_over in output.glob(".*.tmp-*"):  # of runs that were killed
-        left_over.unlink(missing_ok=True)
+    remove_leftovers(output / "*")
     path = output / _JOURNAL
     fingerprint = hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()
     journal = read_json(path)

@@ -5,7 +5,6 @@ CRC-32C (uint32), all little endian.
 """
 
 import hashlib
-import os
 import struct
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import NamedTuple
 
 from keras_shr.data.crc32c import masked_crc32c
 from keras_shr.errors import DataError
+from keras_shr.files import replacing
 
 _HEADER, _FOOTER = struct.Struct("<QI"), struct.Struct("<I")
 OVERHEAD = _HEADER.size + _FOOTER.size
@@ -30,28 +30,21 @@ class Shard(NamedTuple):
 def write_shard(path, messages: Iterable[bytes]) -> Shard:
     """Write a TFRecord file under a temporary name, then rename it to `path`."""
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
     digest, count, size = hashlib.sha256(), 0, 0
-    try:
-        with temporary.open("wb") as stream:
-            for data in messages:
-                header = struct.pack("<Q", len(data))
-                record = b"".join(
-                    (
-                        header,
-                        _FOOTER.pack(masked_crc32c(header)),
-                        data,
-                        _FOOTER.pack(masked_crc32c(data)),
-                    )
+    with replacing(path) as temporary, temporary.open("wb") as stream:
+        for data in messages:
+            header = struct.pack("<Q", len(data))
+            record = b"".join(
+                (
+                    header,
+                    _FOOTER.pack(masked_crc32c(header)),
+                    data,
+                    _FOOTER.pack(masked_crc32c(data)),
                 )
-                stream.write(record)
-                digest.update(record)
-                count, size = count + 1, size + len(record)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+            )
+            stream.write(record)
+            digest.update(record)
+            count, size = count + 1, size + len(record)
     return Shard(path.name, count, size, digest.hexdigest())
 
 

@@ -8,7 +8,7 @@ from PIL import Image
 from keras_shr.evaluation import drawing
 from keras_shr.evaluation.predictor import resize_images
 from keras_shr.evaluation.protocol import condition_seed
-from keras_shr.evaluation.store import write_atomically
+from keras_shr.files import replacing
 
 
 @dataclass(frozen=True)
@@ -157,4 +157,5 @@ def _short(text, length):
 
 def save_picture(path, image):
     """Write a JPEG atomically."""
-    write_atomically(path, lambda to: Image.fromarray(image).save(to, quality=88))
+    with replacing(path) as temporary:
+        Image.fromarray(image).save(temporary, quality=88)

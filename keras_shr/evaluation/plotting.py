@@ -8,7 +8,7 @@ import math
 
 from keras_shr.evaluation.drawing import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
 from keras_shr.evaluation.protocol import SEEN, UNSEEN
-from keras_shr.evaluation.store import write_atomically
+from keras_shr.files import replacing
 
 COLORS = [tuple(c / 255 for c in rgb) for rgb in (BLUE, ORANGE, GREEN, PURPLE, VERMILION, SKY)]
 COLORS.append(tuple(BLACK))
@@ -31,7 +31,8 @@ def new_figure(width, height):
 
 
 def save(figure, path):
-    write_atomically(path, lambda to: figure.savefig(to, dpi=130, facecolor="white"))
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=130, facecolor="white")
     return path
 
 

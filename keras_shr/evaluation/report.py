@@ -22,8 +22,9 @@ from keras_shr.evaluation.predictor import Predictor, load_models
 from keras_shr.evaluation.protocol import SEVERITIES, Protocol, protocol_size
 from keras_shr.evaluation.runner import open_stores, run
 from keras_shr.evaluation.scores import FIELDS, Scores, measure
-from keras_shr.evaluation.store import folder_names, write_text
+from keras_shr.evaluation.store import folder_names
 from keras_shr.evaluation.summary import csv_text, differences, summarize
+from keras_shr.files import write_text
 from keras_shr.perturbations import ALL_PERTURBATIONS
 
 

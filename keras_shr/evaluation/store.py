@@ -1,7 +1,6 @@
 """Predictions on disk, a chunk of images a file, so that a killed evaluation goes on."""
 
 import json
-import os
 import re
 import zipfile
 import zlib
@@ -10,23 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from keras_shr.errors import KerasShrError
+from keras_shr.files import replacing, write_text
 
 CHUNK = 32
 """Images in one file; also the most that a run loses when it is killed."""
-
-
-def write_atomically(path, write):
-    """Call `write(temporary path)`, then move the file to `path` in one step."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.tmp{path.suffix}")
-    write(temporary)
-    os.replace(temporary, path)
-
-
-def write_text(path, text):
-    """Write a UTF-8 file atomically."""
-    write_atomically(path, lambda to: to.write_text(text, encoding="utf-8"))
 
 
 def folder_names(names) -> dict[str, str]:
@@ -94,7 +80,8 @@ class Store:
 
     def write(self, start, arrays):
         """Store one chunk."""
-        write_atomically(self.path(start), lambda to: np.savez_compressed(to, **arrays))
+        with replacing(self.path(start)) as temporary:
+            np.savez_compressed(temporary, **arrays)
 
     def read(self) -> dict[str, np.ndarray]:
         """Everything, joined over images.

@@ -1,30 +1,19 @@
-"""Writing files so that nobody ever sees half of one."""
+"""What both writers of data sets need: pictures, depth coding, whose folder it is."""
 
-import os
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from keras_shr.errors import DataError
-
-
-def write_atomically(path, write):
-    """Calls `write(binary stream)` on a temporary file beside `path`, then renames it."""
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
-    try:
-        with temporary.open("wb") as stream:
-            write(stream)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+from keras_shr.files import read_json, replacing, write_json
 
 
 def write_png(path, pixels):
     """Writes uint8 `(height, width)` or `(height, width, 3)` as a PNG."""
     picture = Image.fromarray(np.ascontiguousarray(pixels))
-    write_atomically(path, lambda stream: picture.save(stream, "PNG", compress_level=1))
+    with replacing(path) as temporary:
+        picture.save(temporary, "PNG", compress_level=1)
 
 
 def split_depth(depth):
@@ -45,20 +34,14 @@ def claim(folder, settings):
     Raises:
         DataError: the folder holds something else.
     """
-    import json
-
     folder = Path(folder)
     path = folder / "rendered.json"
-    if path.is_file():
-        try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError:
-            raise DataError(f"{path}: not JSON; delete the folder to render it anew") from None
+    found = read_json(path)
+    if found is not None:
         if found != settings:
             raise DataError(f"{path}: says {found}, this run has {settings}; use another folder")
         return
     if folder.is_dir() and any(folder.iterdir()):
         raise DataError(f"{folder}: not empty and not rendered by keras_shr; use another folder")
     folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(settings) + "\n"
-    write_atomically(path, lambda stream: stream.write(text.encode()))
+    write_json(path, settings)

@@ -15,8 +15,9 @@ import numpy as np
 
 from keras_shr.data.workers import run_tasks
 from keras_shr.errors import KerasShrError
+from keras_shr.files import replacing, write_bytes
 from keras_shr.rendering.camera import random_view, visibility
-from keras_shr.rendering.files import claim, split_depth, write_atomically, write_png
+from keras_shr.rendering.files import claim, split_depth, write_png
 from keras_shr.rendering.geometry import Hand
 from keras_shr.rendering.people import random_person
 from keras_shr.rendering.poses import random_pose
@@ -172,7 +173,7 @@ def _write_split(folder, split, count, seed, workers):
     pickle.dump(annotations, stream, protocol=2)
     path = folder / f"anno_{split}.pickle"
     if not path.is_file() or path.read_bytes() != stream.getvalue():
-        write_atomically(path, lambda file: file.write(stream.getvalue()))
+        write_bytes(path, stream.getvalue())
 
 
 def _read_progress(path):
@@ -190,4 +191,5 @@ def _read_progress(path):
 def _write_progress(path, known):
     order = sorted(known)
     arrays = {name: np.stack([known[i][name] for i in order]) for name in _ARRAYS}
-    write_atomically(path, lambda file: np.savez(file, index=np.array(order), **arrays))
+    with replacing(path) as temporary:
+        np.savez(temporary, index=np.array(order), **arrays)

@@ -17,8 +17,9 @@ from scipy.spatial.transform import Rotation
 
 from keras_shr.data.workers import run_tasks
 from keras_shr.errors import KerasShrError
+from keras_shr.files import write_bytes
 from keras_shr.rendering.camera import UPRIGHT, turn
-from keras_shr.rendering.files import claim, split_depth, write_atomically, write_png
+from keras_shr.rendering.files import claim, split_depth, write_png
 from keras_shr.rendering.geometry import Hand
 from keras_shr.rendering.motion import COUNTING, moving_hands
 from keras_shr.rendering.people import random_person
@@ -166,5 +167,5 @@ def write_stb(
             stream = io.BytesIO()
             savemat(stream, {"handPara": labels(hands, camera)})
             path = root / "labels" / f"{sequence}_{sensor}.mat"
-            write_atomically(path, lambda file, data=stream: file.write(data.getvalue()))
+            write_bytes(path, stream.getvalue())
     return root

@@ -110,7 +110,7 @@ def test_cut_off_and_repeated(reader, tmp_path):
     ]
     with pytest.raises(DataError, match=r"manifest.json: no such file"):
         PreparedReader(output)
-    (output / ".shard-00001-of-00003.tfrecord.tmp-99").write_bytes(b"of a killed run")
+    (output / ".partial-99-shard-00001-of-00003.tfrecord").write_bytes(b"of a killed run")
     second = _StopsAt(reader, None)
     prepare(second, output, shards=3)
     assert second.read == [2, 3, 4, 5]  # the first shard was kept
