@@ -11,9 +11,8 @@ import numpy as np
 from keras_shr.data.records import PROTOCOL_PIXELS
 from keras_shr.errors import DataError, KerasShrError
 from keras_shr.heatmaps import DECODERS
-from keras_shr.perturbations import ALL_PERTURBATIONS, EVALUATION_PERTURBATIONS
+from keras_shr.perturbations import ALL_PERTURBATIONS, EVALUATION_PERTURBATIONS, SEVERITIES
 
-SEVERITIES = (1, 2, 3, 4, 5)
 SEEN, UNSEEN = "seen", "unseen"
 
 

@@ -19,13 +19,13 @@ from keras_shr.evaluation.bootstrap import DRAWS, Bootstrap
 from keras_shr.evaluation.definitions import CAVEATS, definitions
 from keras_shr.evaluation.perturber import Perturber
 from keras_shr.evaluation.predictor import Predictor, load_models
-from keras_shr.evaluation.protocol import SEVERITIES, Protocol, protocol_size
+from keras_shr.evaluation.protocol import Protocol, protocol_size
 from keras_shr.evaluation.runner import open_stores, run
 from keras_shr.evaluation.scores import FIELDS, Scores, measure
 from keras_shr.evaluation.store import folder_names
 from keras_shr.evaluation.summary import csv_text, differences, summarize
 from keras_shr.files import write_text
-from keras_shr.perturbations import ALL_PERTURBATIONS
+from keras_shr.perturbations import ALL_PERTURBATIONS, SEVERITIES
 
 
 @dataclass

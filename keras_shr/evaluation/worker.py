@@ -2,8 +2,7 @@
 
 `Perturber` starts this file as a script. Importing the `keras_shr` package would load Keras and
 its backend (seconds and half a gigabyte for each worker, and unsafe to fork), so the packages on
-the way to the reference perturbations are registered here as bare names with a search path, and
-a placeholder stands for Keras: the reference shares names and checks with modules that import it.
+the way to the reference perturbations are registered here as bare names with a search path.
 
 Protocol on the pipes, one pickle each: first `{"path", "source"}` in and `None` or a traceback
 out; then any number of `(kind, severity, images, seeds)` in and `(images or None, error)` out.
@@ -19,20 +18,6 @@ import types
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent.parent
-
-
-class _Anything(type):
-    def __getattr__(cls, name):
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return cls
-
-
-class WithoutKeras(metaclass=_Anything):
-    """Takes Keras' place: modules may name what they would use of it, but not use it."""
-
-    def __init__(self, *args, **kwargs):
-        raise RuntimeError("a perturbation worker runs without Keras")
 
 
 def _bare(name, folder):
@@ -74,7 +59,6 @@ def main():
     try:
         start = pickle.load(source)
         sys.path[:] = start["path"]
-        sys.modules["keras"] = WithoutKeras
         _bare("keras_shr", PACKAGE)
         _bare("keras_shr.perturbations", PACKAGE / "perturbations")
         perturb = load(start["source"])

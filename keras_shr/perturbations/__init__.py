@@ -2,10 +2,11 @@
 
 from keras_shr.perturbations import reference
 from keras_shr.perturbations._mixture import perturb, perturb_kind, perturb_with_labels
-from keras_shr.perturbations._registry import (
+from keras_shr.perturbations._registry import NATIVE
+from keras_shr.perturbations.names import (
     ALL_PERTURBATIONS,
     EVALUATION_PERTURBATIONS,
-    NATIVE,
+    SEVERITIES,
     TRAINING_PERTURBATIONS,
     check_perturbations,
     check_severities,
@@ -15,6 +16,7 @@ __all__ = [
     "ALL_PERTURBATIONS",
     "EVALUATION_PERTURBATIONS",
     "NATIVE",
+    "SEVERITIES",
     "TRAINING_PERTURBATIONS",
     "check_perturbations",
     "check_severities",

@@ -8,8 +8,6 @@ from keras import ops
 
 from keras_shr.errors import KerasShrError
 
-SEVERITIES = (1, 2, 3, 4, 5)
-
 
 @dataclass(frozen=True)
 class Perturbation:

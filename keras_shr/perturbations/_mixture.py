@@ -9,8 +9,9 @@ from keras import ops
 from keras_shr import _random
 from keras_shr.errors import KerasShrError
 from keras_shr.perturbations import _common as common
-from keras_shr.perturbations._registry import (
-    NATIVE,
+from keras_shr.perturbations._registry import NATIVE
+from keras_shr.perturbations.names import (
+    SEVERITIES,
     TRAINING_PERTURBATIONS,
     check_perturbations,
     check_severities,
@@ -21,7 +22,7 @@ def perturb(
     images,
     seed,
     perturbations=TRAINING_PERTURBATIONS,
-    severities=common.SEVERITIES,
+    severities=SEVERITIES,
     force=False,
 ):
     """Perturb each image with a random kind at a random severity.
@@ -49,7 +50,7 @@ def perturb_with_labels(
     images,
     seed,
     perturbations=TRAINING_PERTURBATIONS,
-    severities=common.SEVERITIES,
+    severities=SEVERITIES,
     force=False,
 ):
     """`perturb`, and what was drawn.

@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 
 from keras_shr.errors import KerasShrError
-from keras_shr.perturbations._registry import ALL_PERTURBATIONS, check_severities
+from keras_shr.perturbations.names import ALL_PERTURBATIONS, check_severities
 
 
 def perturb(image, kind, severity, seed):
