@@ -3,6 +3,7 @@
 from keras_shr.perturbations._blur import DEFOCUS_BLUR, MOTION_BLUR
 from keras_shr.perturbations._colour import BRIGHTNESS, CONTRAST
 from keras_shr.perturbations._glass import GLASS_BLUR
+from keras_shr.perturbations._jpeg import JPEG_COMPRESSION
 from keras_shr.perturbations._noise import GAUSSIAN_NOISE, SHOT_NOISE
 from keras_shr.perturbations._weather import FROST, SNOW
 from keras_shr.perturbations._zoom import ZOOM_BLUR
@@ -20,5 +21,6 @@ NATIVE = {
         MOTION_BLUR,
         SHOT_NOISE,
         SNOW,
+        JPEG_COMPRESSION,
     )
 }
