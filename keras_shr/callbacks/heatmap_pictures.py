@@ -7,8 +7,8 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from keras_shr.callbacks._averaging import averaged_weights
-from keras_shr.callbacks.probe import resize_images
 from keras_shr.callbacks.robustness import check_every, is_due
+from keras_shr.data.images import resize_images
 from keras_shr.data.records import KeypointData
 from keras_shr.errors import KerasShrError
 from keras_shr.files import replacing

@@ -2,10 +2,10 @@
 
 import keras
 import numpy as np
-from PIL import Image
 
 from keras_shr import _random
 from keras_shr.callbacks._averaging import averaged_weights
+from keras_shr.data.images import resize_images
 from keras_shr.data.records import PROTOCOL_PIXELS, KeypointData
 from keras_shr.errors import KerasShrError
 from keras_shr.heatmaps import image_to_heatmap
@@ -148,15 +148,3 @@ def _compiled(function):
 
         return jax.jit(function)
     return function
-
-
-def resize_images(images, size):
-    """uint8 images `(count, height, width, 3)` at `size` `(height, width)`, antialiased."""
-    if images.shape[1:3] == tuple(size):
-        return images
-    return np.stack(
-        [
-            np.asarray(Image.fromarray(image).resize(size[::-1], Image.Resampling.BILINEAR))
-            for image in images
-        ]
-    )

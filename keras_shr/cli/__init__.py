@@ -5,6 +5,7 @@ import os
 import sys
 
 from keras_shr.errors import KerasShrError
+from keras_shr.memory import keep_freed_memory
 
 
 def main(arguments=None):
@@ -29,6 +30,7 @@ def main(arguments=None):
         module.add_arguments(command)
         command.set_defaults(run=module.run)
     parsed = parser.parse_args(arguments)
+    keep_freed_memory()
     try:
         return parsed.run(parsed) or 0
     except KerasShrError as error:

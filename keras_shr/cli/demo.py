@@ -30,11 +30,11 @@ def run(arguments):
 
     started = time.time()
     output = Path(arguments.output)
-    spec = f"rendered:{arguments.images}?seed={arguments.seed}"
+    spec = f"rendered:{arguments.images}?seed={arguments.seed}&views=front"
     pairs, epochs = 16, 6
     common = Config(
         data=spec,
-        validation=f"rendered:32?seed={arguments.seed}&split=val",
+        validation=f"rendered:64?seed={arguments.seed}&split=val&views=front",
         image_size=SIZE,
         epochs=epochs,
         steps_per_epoch=-(-arguments.steps // epochs),
@@ -51,7 +51,10 @@ def run(arguments):
         print(f"\n{name}: {arguments.steps} steps on {arguments.images} rendered hands")
         models[name] = train(config, output / name, verbose=2)
     test = load_arrays(
-        open_data(f"rendered:{arguments.test_images}?seed={arguments.seed}", "test", SIZE), 0
+        open_data(
+            f"rendered:{arguments.test_images}?seed={arguments.seed}&views=front", "test", SIZE
+        ),
+        0,
     )
     report = evaluate(
         models,

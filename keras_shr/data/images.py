@@ -72,6 +72,18 @@ def crop(image, box: SquareBox, size: int) -> np.ndarray:
     return np.asarray(picture)
 
 
+def resize_images(images, size):
+    """uint8 images `(count, height, width, 3)` at `size` `(height, width)`, antialiased."""
+    if images.shape[1:3] == tuple(size):
+        return images
+    return np.stack(
+        [
+            np.asarray(Image.fromarray(image).resize(size[::-1], Image.Resampling.BILINEAR))
+            for image in images
+        ]
+    )
+
+
 def read_image(path, record: str | None = None) -> np.ndarray:
     """Any picture file as uint8 RGB `(height, width, 3)`.
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import keras
 import numpy as np
 from keras import ops
-from PIL import Image
 
+from keras_shr.data.images import resize_images
 from keras_shr.errors import KerasShrError
 from keras_shr.evaluation.protocol import check_aspect, model_size
 from keras_shr.evaluation.store import CHUNK
@@ -34,22 +34,6 @@ def _load(name, model):
     except Exception as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
         raise KerasShrError(f"model {name!r}: {path} cannot be loaded: {reason}") from error
-
-
-def resize_images(images, size):
-    """Images at `size` `(height, width)`, antialiased; the same array where nothing changes.
-
-    Args:
-        images: uint8 `(count, height, width, 3)`.
-    """
-    if images.shape[1:3] == tuple(size):
-        return images
-    return np.stack(
-        [
-            np.asarray(Image.fromarray(image).resize(size[::-1], Image.Resampling.BILINEAR))
-            for image in images
-        ]
-    )
 
 
 class CleanAnswers(keras.Model):

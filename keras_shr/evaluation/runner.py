@@ -1,10 +1,13 @@
 """Shows every model the clean and the perturbed pictures and stores what it answers."""
 
+import contextlib
+import logging
+
 import numpy as np
 
+from keras_shr.data.images import resize_images
 from keras_shr.errors import KerasShrError
 from keras_shr.evaluation.perturber import Perturber
-from keras_shr.evaluation.predictor import resize_images
 from keras_shr.evaluation.progress import Progress
 from keras_shr.evaluation.protocol import (
     check_aspect,
@@ -78,7 +81,7 @@ def run(predictors, stores, data, protocol, workers=None, progress=True):
     conditions = len(protocol.conditions)
     left = sum(min(CHUNK, len(data) - start) for start in chunks)
     meter = Progress(len(data) * conditions, progress, done=(len(data) - left) * conditions)
-    with Perturber(workers) as perturber:
+    with Perturber(workers) as perturber, _without_retracing_warnings():
         blocks = perturber.stream(_tasks(chunks, data, protocol))
         for start in chunks:
             images, _ = _chunk(data, protocol, start)
@@ -96,6 +99,21 @@ def run(predictors, stores, data, protocol, workers=None, progress=True):
                 meter.advance(len(images), f"{kind} {level}")
             for name in wanted:
                 stores[name].write(start, answers[name] | _joined(found[name]))
+
+
+@contextlib.contextmanager
+def _without_retracing_warnings():
+    """TensorFlow takes the functions of several models for one that is traced again and again."""
+    logger = logging.getLogger("tensorflow")
+
+    def keep(record):
+        return "triggered tf.function retracing" not in record.getMessage()
+
+    logger.addFilter(keep)
+    try:
+        yield
+    finally:
+        logger.removeFilter(keep)
 
 
 def _joined(found):

@@ -29,6 +29,18 @@ def _flat(name, heatmaps):
     return pixels, height, width, finite
 
 
+def _two_highest(pixels):
+    """Highest and second highest value of the last axis, and the first one's index, kept.
+
+    Two passes of `max` are many times faster than `top_k` on a CPU.
+    """
+    index = ops.expand_dims(ops.cast(ops.argmax(pixels, axis=-1), "int32"), -1)
+    first = ops.max(pixels, axis=-1)
+    place = ops.arange(pixels.shape[-1], dtype="int32")
+    rest = ops.where(ops.equal(place, index), -math.inf, pixels)
+    return first, ops.max(rest, axis=-1), index
+
+
 def normalize_maps(heatmaps, by):
     """Each map divided by its maximum ("max") or its sum ("sum"); None returns them unchanged.
 
@@ -78,8 +90,8 @@ def peak_gap(heatmaps):
     give the same. 0 for a map with two equal peaks, without a positive value, or with a NaN or Inf.
     """
     pixels, _, _, finite = _flat("heatmaps", heatmaps)
-    values, _ = ops.top_k(pixels, 2)
-    first, second = values[..., 0], ops.maximum(values[..., 1], 0)
+    first, second, _ = _two_highest(pixels)
+    second = ops.maximum(second, 0)
     usable = ops.logical_and(finite, first > 0)
     gap = (first - second) / ops.where(usable, first, ops.ones_like(first))
     return ops.where(usable, gap, ops.zeros_like(gap))
@@ -105,14 +117,14 @@ def theorem3_holds(clean_maps, perturbed_maps, form="printed"):
         raise KerasShrError(f"form is {form!r}, expected 'printed' or 'corrected'")
     clean, height, width, clean_finite = _flat("clean_maps", clean_maps)
     perturbed, _, _, perturbed_finite = _flat("perturbed_maps", perturbed_maps)
-    values, index = ops.top_k(clean, 2)
+    first, second, index = _two_highest(clean)
     change = perturbed - clean
-    at_peak = ops.take_along_axis(change, ops.cast(index[..., :1], "int32"), axis=-1)[..., 0]
+    at_peak = ops.take_along_axis(change, index, axis=-1)[..., 0]
     area = ops.cast(height * width, clean.dtype)
     bound = ops.sqrt(ops.sum(ops.square(change), axis=-1) + area * ops.square(at_peak))
     if form == "corrected":
         bound = bound * ops.sqrt(1 + 1 / (1 + area))
-    holds = values[..., 0] - values[..., 1] > bound
+    holds = first - second > bound
     return ops.logical_and(holds, ops.logical_and(clean_finite, perturbed_finite))
 
 

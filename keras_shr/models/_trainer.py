@@ -55,7 +55,12 @@ class _Trainer:
     def fit(self, x=None, y=None, batch_size=None, epochs=1, **kwargs):
         """Like `keras.Model.fit`; a `WarmupCosine` schedule is stretched over all its epochs."""
         if self.compiled:  # otherwise Keras says what is missing
-            steps = count_steps(x, batch_size, kwargs.get("steps_per_epoch"))
+            steps = count_steps(
+                x,
+                batch_size,
+                kwargs.get("steps_per_epoch"),
+                kwargs.get("validation_split") or 0.0,
+            )
             if fit_schedule(self.optimizer, steps and steps * epochs):
                 self.train_function = None  # it holds the old schedule as constants
             self._build_optimizer()
@@ -73,9 +78,14 @@ class _Trainer:
             self.optimizer.build(self.trainable_variables)
 
 
+def _batches_seen(optimizer):
+    """The variable that counts batches; `iterations` stands still while gradients accumulate."""
+    return getattr(optimizer, "inner_optimizer", optimizer)._iterations
+
+
 class _StatefulTrainer(_Trainer):
     def train_step(self, data):
-        return super().train_step(self.make_pairs(data, self.optimizer.iterations))
+        return super().train_step(self.make_pairs(data, _batches_seen(self.optimizer)))
 
 
 class _JaxTrainer(_Trainer):
@@ -83,7 +93,7 @@ class _JaxTrainer(_Trainer):
         # Everything that a step reads has to be an argument in JAX, the number of the step too.
         mapping = zip(self.optimizer.variables, state[2], strict=True)
         with keras.StatelessScope(state_mapping=mapping):
-            step = self.optimizer.iterations.value
+            step = _batches_seen(self.optimizer).value
         return super().train_step(state, self.make_pairs(data, step))
 
 

@@ -61,7 +61,7 @@ def fit_schedule(optimizer, total_steps):
     return changed
 
 
-def count_steps(x, batch_size, steps_per_epoch):
+def count_steps(x, batch_size, steps_per_epoch, validation_split=0.0):
     """Steps in an epoch of `fit(x, ...)`, or `None` where only running it would tell."""
     if steps_per_epoch:
         return steps_per_epoch
@@ -71,5 +71,6 @@ def count_steps(x, batch_size, steps_per_epoch):
     if isinstance(x, keras.utils.PyDataset):
         return x.num_batches
     if hasattr(x, "shape"):
-        return math.ceil(x.shape[0] / (batch_size or 32))
+        # As Keras splits: the first images train.
+        return math.ceil(math.floor(x.shape[0] * (1.0 - validation_split)) / (batch_size or 32))
     return None

@@ -20,16 +20,21 @@ def turn(axis, angle):
     return matrix
 
 
-def random_view(rng, arm=(0.0, -1.0, 0.0)):
-    """Rotation hand → camera: palm, back and edge views, mostly upright, sometimes anything.
+VIEWS = ("all", "front")
+
+
+def random_view(rng, arm=(0.0, -1.0, 0.0), views="all"):
+    """Rotation hand → camera.
 
     Args:
         rng: NumPy generator.
         arm: direction of the forearm in the hand's frame; views along it, in which it would hide
             the hand, are drawn again.
+        views: `"all"`, palm, back and edge views, mostly upright, sometimes anything; `"front"`,
+            palm or back to the camera and fingers up, give or take 15 degrees.
     """
     for _ in range(10):
-        view = _any_view(rng)
+        view = _any_view(rng) if views == "all" else _front_view(rng)
         if (view @ arm)[2] > -0.75 * np.linalg.norm(arm):
             break
     return view
@@ -43,6 +48,12 @@ def _any_view(rng):
     tilt = rng.normal(0.05, 0.45)
     roll = rng.normal(0, 0.55) if rng.random() < 0.6 else rng.uniform(-np.pi, np.pi)
     return turn(2, roll) @ turn(0, tilt) @ turn(1, facing) @ UPRIGHT
+
+
+def _front_view(rng):
+    facing = (0.0, np.pi)[rng.integers(2)]
+    roll, tilt, turned = rng.normal(0, 0.25, 3)
+    return turn(2, roll) @ turn(0, tilt) @ turn(1, facing + turned) @ UPRIGHT
 
 
 def look_at(points, elbows, rng, size, truncated=0.06, widest=2.3):

@@ -11,8 +11,8 @@ from keras_shr.skeletons import HAND_21
 
 
 def _hand(shared, index):
-    seed, size = shared
-    return _labelled(render_sample(seed, index, size))
+    seed, size, views = shared
+    return _labelled(render_sample(seed, index, size, views=views))
 
 
 def _frame(shared, index):
@@ -42,7 +42,9 @@ def _check(**numbers):
             raise KerasShrError(f"{name} is {value!r}; expected a whole number, {least} or more")
 
 
-def render_hands(count, size=256, seed=0, start=0, workers=1, progress=None) -> KeypointData:
+def render_hands(
+    count, size=256, seed=0, start=0, workers=1, progress=None, views="all"
+) -> KeypointData:
     """Rendered hands in memory.
 
     Args:
@@ -52,6 +54,7 @@ def render_hands(count, size=256, seed=0, start=0, workers=1, progress=None) -> 
         start: index of the first picture.
         workers: processes; the result does not depend on it.
         progress: called as `progress(done, count)`.
+        views: see `render_sample`.
 
     Returns:
         `KeypointData` named "rendered" with ids `"rendered-SEED-INDEX"`. Keypoints outside the
@@ -60,7 +63,7 @@ def render_hands(count, size=256, seed=0, start=0, workers=1, progress=None) -> 
     """
     _check(count=(count, 1), size=(size, 16), seed=(seed, 0), start=(start, 0))
     indices = range(start, start + count)
-    images, keypoints = _collect(_hand, (seed, size), indices, size, workers, progress)
+    images, keypoints = _collect(_hand, (seed, size, views), indices, size, workers, progress)
     ids = [f"rendered-{seed}-{i:06d}" for i in indices]
     return KeypointData(images, keypoints, HAND_21, ids, name="rendered")
 

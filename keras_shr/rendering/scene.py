@@ -4,8 +4,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from keras_shr.errors import KerasShrError
 from keras_shr.rendering.background import random_background
-from keras_shr.rendering.camera import look_at, mirrored, random_view, visibility
+from keras_shr.rendering.camera import VIEWS, look_at, mirrored, random_view, visibility
 from keras_shr.rendering.compose import develop, paint
 from keras_shr.rendering.geometry import (
     SKIN,
@@ -175,7 +176,10 @@ def random_things(rng, points, share=0.14):
     return ((towards + rng.normal(0, 8, 3), rotation, half, power),), (colour,)
 
 
-def render_sample(seed, index, size=256, side=None) -> RenderedSample:
+_CROPS = {"all": {}, "front": {"truncated": 0.0, "widest": 1.45}}
+
+
+def render_sample(seed, index, size=256, side=None, views="all") -> RenderedSample:
     """Picture `index` of the endless data set `seed`; the same arguments give the same picture.
 
     Args:
@@ -183,15 +187,22 @@ def render_sample(seed, index, size=256, side=None) -> RenderedSample:
         size: side of the square image, pixels. Other sizes show the same scene.
         side: "left" or "right"; by default drawn. The other side gives the mirror image of hand
             and keypoints before another background.
+        views: `"all"`, or `"front"` for an easier set: palm or back to the camera, fingers up,
+            the whole hand large in the picture.
+
+    Raises:
+        KerasShrError: for another name of views.
     """
+    if views not in VIEWS:
+        raise KerasShrError(f"views is {views!r}; it must be one of {', '.join(VIEWS)}")
     rngs = np.random.default_rng([seed, index]).spawn(5)
     person = random_person(rngs[0], side)
     scene = random_scene(rngs[1], size, size)
     hand = Hand(person, random_pose(rngs[2]), np.eye(3), np.zeros(3))
-    hand = replace(hand, view=random_view(rngs[3], hand.elbow() * hand.mirror))
+    hand = replace(hand, view=random_view(rngs[3], hand.elbow() * hand.mirror, views))
     points = hand.keypoints() * hand.mirror
     elbow = hand.elbow() * hand.mirror
-    origin, camera = look_at(points, elbow[None], rngs[3], size)
+    origin, camera = look_at(points, elbow[None], rngs[3], size, **_CROPS[views])
     things, colours = random_things(rngs[4], points + origin)
     if person.side == "right":
         camera = mirrored(camera, size)

@@ -500,6 +500,7 @@ def test_steps_of_an_epoch():
     assert count_steps(data.images, 4, None) == 3
     assert count_steps(data.images, None, None) == 1  # Keras's 32
     assert count_steps(data.images, 4, 7) == 7
+    assert count_steps(data.images, 4, None, validation_split=0.5) == 2
     assert count_steps(Batches(data, 4, steps=5), None, None) == 5
     assert count_steps(iter([]), None, None) is None
     if TENSORFLOW:
