@@ -4,9 +4,9 @@ Baseline JPEG (ITU-T T.81) of 8-bit samples: YCbCr (JFIF), colour at half the re
 (4:2:0), 8x8 DCT, quantisation, and all of it back. Entropy coding loses nothing and is left out.
 The decoder is where codecs differ, so libjpeg's integer arithmetic is followed: every step is a
 product with a constant matrix, exact or nearly so in float32, and libjpeg's rounding after it. On
-a CPU the result is the reference's picture, pixel by pixel, but for a rare rounding. Devices that
-multiply float32 in TensorFloat-32 stay within a fraction of a grey level on average, since the
-factors are small integers.
+a CPU the result is the reference's picture, pixel by pixel, but for a rare rounding. Where float32
+is multiplied as TensorFloat-32 the mean difference is some hundredths of a grey level (simulated):
+one factor of most products is a small integer, which that format holds.
 
 All tensors keep the order of the image in memory, because moving pixels costs more than
 multiplying them: rows of blocks are cut by reshaping, columns belong to the product's last axis.
