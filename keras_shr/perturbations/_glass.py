@@ -8,31 +8,11 @@ from keras import ops
 from keras_shr import _random
 from keras_shr.perturbations import _common as common
 from keras_shr.perturbations._common import Perturbation, at_severity
+from keras_shr.perturbations._gaussian import smooth
 
 _GLASS = ((0.7, 1, 2), (0.9, 2, 1), (1.0, 2, 3), (1.1, 3, 2), (1.5, 4, 2))  # sigma, reach, passes
 _TILE = 256
 _MARGIN = 64
-
-
-def _smooth(planes, severity):
-    height, width = planes.shape[2:]
-    rows = ops.expand_dims(at_severity(_gaussian_matrices(int(height)), severity), 1)
-    columns = ops.expand_dims(at_severity(_gaussian_matrices(int(width)), severity), 1)
-    return ops.matmul(rows, ops.matmul(planes, ops.transpose(columns, (0, 1, 3, 2))))
-
-
-@cache
-def _gaussian_matrices(length):
-    """`(5, length, length)`: Gaussian smoothing of an axis, border repeated, cut at 4 sigma."""
-    table = np.zeros((5, length, length), "float32")
-    for matrix, (sigma, _, _) in zip(table, _GLASS, strict=True):
-        reach = int(4.0 * sigma + 0.5)
-        offsets = np.arange(-reach, reach + 1)
-        taps = np.exp(-(offsets**2) / (2 * sigma**2))
-        for offset, tap in zip(offsets, taps / taps.sum(), strict=True):
-            source = np.clip(np.arange(length) + offset, 0, length - 1)
-            np.add.at(matrix, (np.arange(length), source), tap)
-    return table
 
 
 def _draw_glass(images, severity, seed):
@@ -89,14 +69,16 @@ def _displacements():
 
 def _glass(images, severity, parameters):
     height, width = common.static_size(images)
-    planes = _smooth(common.channels_first(images), severity)
+    sigmas = tuple(row[0] for row in _GLASS)
+    planes = smooth(common.channels_first(images), severity, sigmas)
     # The reference shuffles 8-bit values.
-    smooth = common.channels_last(ops.floor(planes + common.TRUNCATION_SLACK))
+    levels = common.channels_last(ops.floor(planes + common.TRUNCATION_SLACK))
     count = ops.shape(images)[0]
     first = ops.reshape(ops.arange(count, dtype="int32") * (height * width), (-1, 1, 1))
-    pixels = ops.reshape(smooth, (-1, smooth.shape[-1]))
+    pixels = ops.reshape(levels, (-1, levels.shape[-1]))
     shuffled = ops.take(pixels, parameters["source"] + first, axis=0)
-    return common.clip(common.channels_last(_smooth(common.channels_first(shuffled), severity)))
+    planes = smooth(common.channels_first(shuffled), severity, sigmas)
+    return common.clip(common.channels_last(planes))
 
 
 GLASS_BLUR = Perturbation("glass_blur", _draw_glass, _glass)

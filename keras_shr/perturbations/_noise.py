@@ -1,4 +1,4 @@
-"""Gaussian noise and shot noise."""
+"""Gaussian noise, speckle noise and shot noise."""
 
 from functools import cache
 
@@ -9,6 +9,7 @@ from keras_shr import _random
 from keras_shr.perturbations._common import Perturbation, at_severity, clip
 
 _GAUSSIAN = (0.08, 0.12, 0.18, 0.26, 0.38)  # standard deviation, in units of 255
+_SPECKLE = (0.15, 0.2, 0.35, 0.45, 0.6)  # standard deviation, as a share of the pixel's value
 _PHOTONS = (60.0, 25.0, 12.0, 5.0, 3.0)  # expected count of a white pixel
 _OUTCOMES = 128  # a count above 127 has a probability of 1e-13 at most
 
@@ -21,6 +22,10 @@ def _gaussian(images, severity, parameters):
     return clip(
         images + parameters["noise"] * at_severity(255.0 * np.array(_GAUSSIAN), severity, 3)
     )
+
+
+def _speckle(images, severity, parameters):
+    return clip(images * (1.0 + parameters["noise"] * at_severity(_SPECKLE, severity, 3)))
 
 
 def _draw_shot(images, severity, seed):
@@ -70,4 +75,5 @@ def _alias_table():
 
 
 GAUSSIAN_NOISE = Perturbation("gaussian_noise", _draw_gaussian, _gaussian)
+SPECKLE_NOISE = Perturbation("speckle_noise", _draw_gaussian, _speckle)
 SHOT_NOISE = Perturbation("shot_noise", _draw_shot, _shot)

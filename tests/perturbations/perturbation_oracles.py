@@ -6,7 +6,18 @@ from scipy.ndimage import gaussian_filter
 
 from keras_shr.perturbations import NATIVE, _frost_pictures, _noise, _weather
 
-RANDOM_KINDS = ("frost", "gaussian_noise", "glass_blur", "motion_blur", "shot_noise", "snow")
+RANDOM_KINDS = (
+    "frost",
+    "gaussian_noise",
+    "glass_blur",
+    "motion_blur",
+    "shot_noise",
+    "snow",
+    "spatter",
+    "speckle_noise",
+)
+# Mean and deviation of the noise behind spatter.
+SPATTER_LAW = ((0.65, 0.3), (0.65, 0.3), (0.65, 0.3), (0.65, 0.3), (0.67, 0.4))
 
 
 def picture(height, width, seed=0):
@@ -51,7 +62,7 @@ def reference_draw(kind, image, severity, seed):
     """What the reference draws for `image` under `seed`, as parameters of our `apply`."""
     height, width = image.shape[:2]
     rng = np.random.RandomState(seed)
-    if kind == "gaussian_noise":
+    if kind in ("gaussian_noise", "speckle_noise"):
         return {"noise": rng.normal(size=image.shape)}
     if kind == "shot_noise":
         rate = _noise._PHOTONS[severity - 1]
@@ -78,6 +89,8 @@ def reference_draw(kind, image, severity, seed):
             rng.randint(0, n - m) for n, m in zip(sizes[picture], (height, width), strict=True)
         )
         return {k: np.array(v) for k, v in (("picture", picture), ("top", top), ("left", left))}
+    if kind == "spatter":
+        return {"noise": rng.normal(*SPATTER_LAW[severity - 1], size=(height, width))}
     if kind == "glass_blur":
         return {"source": reference_glass_source(height, width, severity, seed)}
     return {}

@@ -2,7 +2,13 @@
 
 import numpy as np
 import pytest
-from perturbation_oracles import RANDOM_KINDS, compiled, picture, reference_glass_source
+from perturbation_oracles import (
+    RANDOM_KINDS,
+    SPATTER_LAW,
+    compiled,
+    picture,
+    reference_glass_source,
+)
 from scipy import stats
 
 from keras_shr import _random
@@ -27,13 +33,26 @@ def test_snow_draws():
     assert stats.kstest(parameters["noise"].ravel()[:50000], "norm").pvalue > 1e-3
 
 
-def test_gaussian_noise_is_normal_and_uncorrelated():
-    noise = draw("gaussian_noise", 8, (64, 64), 1)["noise"]
+@pytest.mark.parametrize("kind", ["gaussian_noise", "speckle_noise"])
+def test_noise_is_normal_and_uncorrelated(kind):
+    noise = draw(kind, 8, (64, 64), 1)["noise"]
+    check_white_noise(noise)
+
+
+@pytest.mark.parametrize("severity", range(1, 6))
+def test_spatter_starts_from_the_noise_of_the_reference(severity):
+    noise = draw("spatter", 16, (64, 48), severity)["noise"]
+    assert noise.shape == (16, 64, 48)
+    mean, deviation = SPATTER_LAW[severity - 1]
+    check_white_noise((noise - mean) / deviation)
+
+
+def check_white_noise(noise):
+    """Standard normal, and neighbours along each axis without correlation."""
     assert stats.kstest(noise.ravel(), "norm").pvalue > 1e-3
-    shifted = [noise[1:], noise[:, 1:], noise[:, :, 1:], noise[..., 1:]]
-    for i, part in enumerate(shifted):
-        first = np.take(noise, range(part.shape[i]), axis=i)
-        assert abs(np.mean(first * part)) < 5 / np.sqrt(part.size)
+    for axis in range(noise.ndim):
+        first, second = (np.take(noise, range(i, noise.shape[axis] - 1 + i), axis) for i in (0, 1))
+        assert abs(np.mean(first * second)) < 5 / np.sqrt(first.size)
 
 
 def test_frost_reaches_every_picture_and_stays_inside():
@@ -102,7 +121,7 @@ def test_statistics_agree_with_the_reference(kind):
     """Mean, spread and distance to the clean image over pictures, severities 2 and 4."""
     count, size = 24, (48, 64)
     images = np.stack([picture(*size, seed=i) for i in range(count)])
-    run = compiled(lambda i, s, k: perturb_kind(i, kind, s, k))
+    run = compiled(lambda i, s, k: perturb_kind(i, kind, s, k, force=True))
     for severity in (2, 4):
         ours = run(images, np.full(count, severity, "int32"), _random.as_seed(5))
         theirs = np.stack([reference.perturb(x, kind, severity, i) for i, x in enumerate(images)])

@@ -47,6 +47,14 @@ def test_unseen_kinds_are_refused():
         RandomPerturbation(("snow", "spatter"))
 
 
+def test_unseen_kinds_by_force(images):
+    layer = RandomPerturbation(("saturate", "speckle_noise"), severities=(4,), force=True, seed=1)
+    result = np.asarray(layer(images, training=True))
+    assert (result != images).any(axis=(1, 2, 3)).all()
+    again = RandomPerturbation.from_config(layer.get_config())
+    np.testing.assert_array_equal(np.asarray(again(images, training=True)), result)
+
+
 @pytest.mark.parametrize("policy", ["float32", "mixed_float16", "mixed_bfloat16"])
 def test_grey_levels_are_not_rounded(policy, images):
     layer = RandomPerturbation(("contrast",), severities=(1,), seed=0, dtype=policy)

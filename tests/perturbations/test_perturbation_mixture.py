@@ -10,6 +10,7 @@ from keras_shr.errors import KerasShrError
 from keras_shr.perturbations import (
     ALL_PERTURBATIONS,
     EVALUATION_PERTURBATIONS,
+    NATIVE,
     TRAINING_PERTURBATIONS,
     perturb,
     perturb_kind,
@@ -56,16 +57,23 @@ def test_all_ten_kinds_in_one_batch():
         assert np.abs(np.asarray(alone)[0].astype(int) - result[i]).max() <= 1
 
 
-@pytest.mark.parametrize("count", [1, 3])
-def test_same_result_eager_and_compiled(count):
+@pytest.mark.parametrize(
+    ("count", "chosen"),
+    [
+        (1, ("gaussian_noise", "glass_blur")),
+        (3, ("gaussian_noise", "glass_blur")),
+        (4, ("gaussian_blur", "saturate", "speckle_noise")),
+        (3, ("spatter",)),
+    ],
+)
+def test_same_result_eager_and_compiled(count, chosen):
     """Batches below and above the number of kinds."""
     if count == 1 and not TENSORFLOW:
         pytest.skip("eager JAX compiles every operation by itself: one batch is enough")
-    chosen = ("gaussian_noise", "glass_blur")
     images = images_of(count)
 
     def function(x, s):
-        return perturb_with_labels(x, s, chosen)
+        return perturb_with_labels(x, s, chosen, force=True)
 
     seed = _random.as_seed(11)
     results = [keras.tree.map_structure(np.asarray, function(images, seed))]
@@ -120,12 +128,30 @@ def test_type_and_shape_are_kept(dtype, channels):
 
 
 @pytest.mark.parametrize("kind", EVALUATION_PERTURBATIONS)
-def test_unseen_kinds_are_refused(kind):
+def test_unseen_kinds_need_force(kind):
     images = images_of(2)
     with pytest.raises(KerasShrError, match=f"{kind}.*unseen"):
         perturb(images, 0, (*QUICK, kind))
-    with pytest.raises(KerasShrError, match=f"{kind}.*native"):
-        perturb(images, 0, (kind,), force=True)
+    with pytest.raises(KerasShrError, match=f"{kind}.*unseen"):
+        perturb_kind(images, kind, 1, 0)
+    run = compiled(lambda x: perturb(x, 0, (*QUICK, kind), force=True))
+    assert (run(images) != images).any(axis=(1, 2, 3)).all()
+
+
+@pytest.mark.parametrize("kind", ALL_PERTURBATIONS)
+def test_each_image_has_its_own_severity(kind):
+    """With the same parameters an image comes out of a mixed batch as it does alone."""
+    images = images_of(5).astype("float32")
+    severity = np.array([4, 1, 5, 2, 3], "int32")
+    draw = compiled(lambda x, s, k: NATIVE[kind].draw(x, s, k))
+    apply = compiled(lambda x, s, p: NATIVE[kind].apply(x, s, p))
+    parameters = draw(images, severity, _random.as_seed(6))
+    together = apply(images, severity, parameters)
+    for i in range(5):
+        one = {key: value[i : i + 1] for key, value in parameters.items()}
+        alone = apply(images[i : i + 1], severity[i : i + 1], one)
+        # A value on the edge of two grey levels may fall either way before a second step.
+        assert np.abs(together[i] - alone[0]).mean() < 1e-3
 
 
 @pytest.mark.parametrize(

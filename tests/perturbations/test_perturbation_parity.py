@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from perturbation_oracles import apply_with, picture, reference_draw, stack_draws
 
-from keras_shr.perturbations import TRAINING_PERTURBATIONS, reference
+from keras_shr.perturbations import ALL_PERTURBATIONS, reference
 
 SLOW_SIZES = [
     (32, 32),
@@ -19,7 +19,7 @@ SIZES = [(40, 56), *(pytest.param(size, marks=pytest.mark.slow) for size in SLOW
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
-@pytest.mark.parametrize("kind", TRAINING_PERTURBATIONS)
+@pytest.mark.parametrize("kind", ALL_PERTURBATIONS)
 def test_parity_with_injected_draw(kind, size):
     if kind == "glass_blur" and max(size) > 512:
         pytest.skip("the coordinates of the shuffled test picture end at 511")
@@ -31,8 +31,9 @@ def test_parity_with_injected_draw(kind, size):
     difference = np.abs(actual.astype(float) - np.stack(expected)).mean(axis=(1, 2, 3))
     print(kind, size, np.round(difference, 4))
     # The issue asks for 1 grey level. What is left is the truncation of values that lie on a whole
-    # number and come out a hair apart, and for frost the fixed point arithmetic of OpenCV.
-    assert difference.max() < 0.1
+    # number and come out a hair apart (in saturate's severity 3 all do), and for frost the fixed
+    # point arithmetic of OpenCV.
+    assert difference.max() < (0.3 if kind == "saturate" else 0.1)
     check_growth(kind, np.abs(actual.astype(float) - image).mean(axis=(1, 2, 3)))
 
 
@@ -40,7 +41,7 @@ def check_growth(kind, distance):
     """The distance from the clean image rises with the severity, the draws being the same."""
     assert 0 < distance[0] < distance.max()
     # As in the reference, these trade one constant for another: image for frost, reach for passes,
-    # threshold for zoom.
-    if kind not in ("frost", "glass_blur", "snow"):
+    # threshold for zoom, water for mud; and saturate first fades colours, then strengthens them.
+    if kind not in ("frost", "glass_blur", "saturate", "snow", "spatter"):
         # Fine texture is gone after the first steps of a blur: the distance may stay as it is.
         assert (np.diff(distance) > -0.03 * distance.max()).all(), distance
