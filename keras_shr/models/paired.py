@@ -49,7 +49,9 @@ class PairedHeatmapModel(PairTrainer, KeypointPrediction, keras.Model):
 
     Args:
         network: a `keras.Model` from images `(batch, height, width, 3)` in 0..255 (its own
-            preprocessing inside) to logits `(batch, h, w, keypoints)`, without final activation.
+            preprocessing inside) to logits `(batch, h, w, keypoints)`, without final activation;
+            or to a list of such logits, one for each stack, of which each takes the losses and
+            the last one is the answer (intermediate supervision).
         skeleton: a `Skeleton`, its dictionary, or `None`; its flip pairs mirror the keypoints.
         target: `"highly_differentiated"` or `"gaussian"`.
         target_options: keyword arguments of the target function (`alpha`, `threshold`, `metric`
@@ -120,9 +122,15 @@ class PairedHeatmapModel(PairTrainer, KeypointPrediction, keras.Model):
         self.perturbations, self.severities = perturbations, check_severities(severities)
         self.force_perturbations = force_perturbations
         self.min_visibility, self.seed = min_visibility, seed
+        shapes = {tuple(output.shape) for output in network.outputs}
+        if len(shapes) > 1 or len(network.outputs[0].shape) != 4:
+            raise KerasShrError(
+                f"network {network.name!r} has outputs of the shapes {sorted(shapes, key=str)}; "
+                "all must be logits (batch, height, width, keypoints) of one shape"
+            )
         self.image_size = tuple(network.input_shape[1:3])
-        self.heatmap_size = tuple(network.output_shape[1:3])
-        self.num_keypoints = network.output_shape[3]
+        self.heatmap_size = tuple(network.outputs[0].shape[1:3])
+        self.num_keypoints = network.outputs[0].shape[3]
         if None in (*self.image_size, *self.heatmap_size):
             raise KerasShrError(
                 f"network {network.name!r} maps {network.input_shape} to {network.output_shape}; "
@@ -164,8 +172,14 @@ class PairedHeatmapModel(PairTrainer, KeypointPrediction, keras.Model):
     # Forward
 
     def call(self, images, training=False):
-        """Heatmaps r `(batch, h, w, keypoints)`, float32, of images in 0..255."""
-        return self.output_maps(self.network(images, training=training), training)
+        """Heatmaps r `(batch, h, w, keypoints)`, float32, of images in 0..255.
+
+        In training a list of them where the network has several outputs.
+        """
+        logits = keras.tree.flatten(self.network(images, training=training))
+        if not training or len(logits) == 1:
+            return self.output_maps(logits[-1], training)
+        return [self.output_maps(stack, training) for stack in logits]
 
     def output_maps(self, logits, training=False):
         """r from the network's logits z, as in the table of the class."""
@@ -227,39 +241,49 @@ class PairedHeatmapModel(PairTrainer, KeypointPrediction, keras.Model):
         return TARGETS[self.target](keypoints, self.heatmap_size, **self.target_options)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        """Supervision plus lambda times stability; supervision of clean images in evaluation."""
+        """Supervision plus lambda times stability; supervision of clean images in evaluation.
+
+        Of a network with several outputs each takes both losses, and their mean counts.
+        """
         pair = isinstance(y, dict)
-        keypoints = y["keypoints"] if pair else y
-        target = self.targets(keypoints)
-        count = ops.shape(target)[0]
-        paired = pair and self.paired
-        # The gradient of a split is one concatenation; that of two slices pads each to the whole.
-        clean, perturbed = ops.split(y_pred, 2) if paired else (y_pred[:count], None)
-        if paired and self.supervise_perturbed:
-            weights = None if sample_weight is None else ops.concatenate([sample_weight] * 2)
-            supervision = self.supervision_loss(ops.concatenate([target] * 2), y_pred, weights)
-        else:
-            supervision = self.supervision_loss(target, clean, sample_weight)
-        loss = supervision
+        target = self.targets(y["keypoints"] if pair else y)
+        stacks, count = keras.tree.flatten(y_pred), ops.shape(target)[0]
+        supervision = stability = 0.0
+        for maps in stacks:
+            # The gradient of a split is one concatenation; that of two slices pads each.
+            halves = ops.split(maps, 2) if pair and self.paired else (maps[:count], None)
+            supervision += self._supervision(target, *halves, maps, sample_weight) / len(stacks)
+            stability += self._stability(target, *halves, sample_weight) / len(stacks)
         self._supervision_tracker.update_state(supervision * losses.base.replicas())
-        if paired and self.stability_loss is not None:
-            weights = ops.cast(ops.max(target, axis=(1, 2)) > 0, "float32")
-            if sample_weight is not None:
-                extra = ops.cast(sample_weight, "float32")
-                weights = weights * (extra[:, None] if len(extra.shape) == 1 else extra)
-            stability = self.stability_loss(clean, perturbed, weights)
+        loss = supervision
+        if pair and self.paired and self.stability_loss is not None:
             self._stability_tracker.update_state(stability * losses.base.replicas())
             loss = loss + y["stability_weight"] * stability
         for extra_loss in self.losses:
             loss = loss + ops.cast(extra_loss, "float32")
         return loss
 
+    def _supervision(self, target, clean, perturbed, both, sample_weight):
+        if perturbed is None or not self.supervise_perturbed:
+            return self.supervision_loss(target, clean, sample_weight)
+        weights = None if sample_weight is None else ops.concatenate([sample_weight] * 2)
+        return self.supervision_loss(ops.concatenate([target] * 2), both, weights)
+
+    def _stability(self, target, clean, perturbed, sample_weight):
+        if perturbed is None or self.stability_loss is None:
+            return 0.0
+        weights = ops.cast(ops.max(target, axis=(1, 2)) > 0, "float32")
+        if sample_weight is not None:
+            extra = ops.cast(sample_weight, "float32")
+            weights = weights * (extra[:, None] if len(extra.shape) == 1 else extra)
+        return self.stability_loss(clean, perturbed, weights)
+
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         """Keypoint metrics of the clean images, in image pixels."""
         keypoints = y["keypoints"] if isinstance(y, dict) else y
         keypoints = ops.cast(keypoints, "float32")
         count = ops.shape(keypoints)[0]
-        predicted = self.decode(y_pred[:count])
+        predicted = self.decode(keras.tree.flatten(y_pred)[-1][:count])
         inside = in_frame(keypoints, self.image_size)
         visibility = ops.where(inside, keypoints[..., 2], 0.0)
         labelled = ops.concatenate([keypoints[..., :2], visibility[..., None]], axis=-1)

@@ -3,12 +3,19 @@
 import contextlib
 
 import keras
-from keras import layers
 
 from keras_shr.errors import KerasShrError
-from keras_shr.models.backbones import build_backbone, set_batch_norm_momentum
+from keras_shr.models.backbones import (
+    build_backbone,
+    freeze_batch_norm,
+    set_batch_norm_momentum,
+)
 from keras_shr.models.paired import PairedHeatmapModel
-from keras_shr.models.upsampling import upsample_to_heatmaps, upsampling_stages
+from keras_shr.models.upsampling import (
+    coarsest_stride,
+    upsample_to_heatmaps,
+    upsampling_stages,
+)
 
 
 @contextlib.contextmanager
@@ -31,15 +38,13 @@ def build_network(
     filters,
     skip_connections,
     batch_norm_momentum,
+    frozen_batch_norm,
 ):
     """Images in 0..255 to logits; arguments as in `StableHeatmapRegressor`."""
     images = keras.Input((*image_size, 3), name="images")
     features_of = build_backbone(backbone, image_size, weights, **backbone_options)
-    x = images
-    if not isinstance(backbone, keras.Model):
-        x = layers.Rescaling(1 / 127.5, offset=-1.0, name="preprocessing")(x)
-    features = keras.tree.flatten(features_of(x))
-    stride = image_size[0] // features[-1].shape[1]
+    features = keras.tree.flatten(features_of(images))
+    stride = coarsest_stride(features, image_size)
     stages = upsampling_stages(stride, heatmap_stride)
     filters = (filters,) * stages if isinstance(filters, int) else tuple(filters)
     if len(filters) != stages:
@@ -50,6 +55,8 @@ def build_network(
     logits = upsample_to_heatmaps(features, num_keypoints, filters, skip_connections)
     network = keras.Model(images, logits, name="heatmap_network")
     set_batch_norm_momentum(network, batch_norm_momentum)
+    if frozen_batch_norm:
+        freeze_batch_norm(features_of)
     return network
 
 
@@ -72,6 +79,8 @@ class StableHeatmapRegressor(PairedHeatmapModel):
         skip_connections: add the backbone's finer feature maps while upsampling.
         batch_norm_momentum: of all batch normalisations; keras.applications' 0.999 is too slow for
             training from scratch.
+        frozen_batch_norm: keep scale, offset and statistics of the backbone's batch normalisations,
+            for fine-tuning pretrained weights with small batches.
         dtype: precision policy of the network, such as `"mixed_float16"`; the global policy by
             default. Heatmaps, RCC and losses stay float32.
         kwargs: the training, as in `PairedHeatmapModel` (target, rcc, stability, perturbations,
@@ -96,6 +105,7 @@ class StableHeatmapRegressor(PairedHeatmapModel):
         filters=128,
         skip_connections=True,
         batch_norm_momentum=0.98,
+        frozen_batch_norm=False,
         dtype=None,
         **kwargs,
     ):
@@ -114,6 +124,7 @@ class StableHeatmapRegressor(PairedHeatmapModel):
                 filters,
                 skip_connections,
                 batch_norm_momentum,
+                frozen_batch_norm,
             )
         self._architecture = {
             "num_keypoints": num_keypoints,
@@ -124,10 +135,16 @@ class StableHeatmapRegressor(PairedHeatmapModel):
             "filters": filters,
             "skip_connections": skip_connections,
             "batch_norm_momentum": batch_norm_momentum,
+            "frozen_batch_norm": frozen_batch_norm,
             "dtype": policy.name,
         }
         kwargs.setdefault("augmentation", {})
         super().__init__(network, **kwargs)
+
+    @property
+    def backbone(self):
+        """The model from images in 0..255 to feature maps, inside `network`."""
+        return next(layer for layer in self.network.layers if isinstance(layer, keras.Model))
 
     def get_config(self):
         # Weights come from the saved file, not from where training began.

@@ -7,6 +7,25 @@ from keras import layers
 from keras_shr.errors import KerasShrError
 
 
+def coarsest_stride(features, image_size):
+    """Image pixels for each pixel of the last feature map, the same in both directions.
+
+    Raises:
+        KerasShrError: a feature map does not divide the image evenly; says which.
+    """
+    height, width = image_size
+    for feature in features:
+        rows, columns = feature.shape[1:3]
+        even = rows and columns and not (height % rows or width % columns)
+        if not even or height // rows != width // columns:
+            raise KerasShrError(
+                f"a feature map of the backbone has shape {tuple(feature.shape)} for images of "
+                f"{height} x {width}; its height and width must be the image's, each divided by "
+                "the same stride: choose an image_size that is a multiple of the coarsest stride"
+            )
+    return height // features[-1].shape[1]
+
+
 def upsampling_stages(stride, heatmap_stride):
     """How many doublings lead from features of `stride` to heatmaps of `heatmap_stride`."""
     stages = math.log2(stride / heatmap_stride)

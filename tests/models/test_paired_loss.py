@@ -14,6 +14,7 @@ from model_helpers import (
     SIZE,
     SKELETON,
     STILL,
+    compiled,
     numpy,
     pictures,
     tiny_model,
@@ -300,8 +301,36 @@ def test_a_network_of_unknown_size_is_refused():
         PairedHeatmapModel(network)
 
 
-def test_forced_unseen_kinds_say_what_runs(network):
-    """Forced kinds pass the refusal; those without a native form still name the way to them."""
-    with pytest.raises(KerasShrError) as error:
-        PairedHeatmapModel(network, perturbations=("spatter",), force_perturbations=True)
-    assert "unseen" not in str(error.value)
+def test_unseen_kinds_train_by_force_only(network):
+    with pytest.raises(KerasShrError, match=r"saturate.*unseen"):
+        tiny_model(network, perturbations=("saturate",))
+    model = tiny_model(
+        network, perturbations=("saturate",), severities=(5,), force_perturbations=True
+    )
+    x, _, _ = pairs(model)
+    assert (x[:4] != x[4:]).any()
+
+
+# Several outputs
+
+
+def test_each_stack_takes_the_losses_and_the_last_one_answers(network):
+    """The loss of a list of maps is the mean of the losses of each."""
+    model = tiny_model(network)
+    first, last = logits(), logits()[:, ::-1].copy()
+    both = [model.output_maps(ops.convert_to_tensor(z), True) for z in (first, last)]
+    _, y, _ = model.make_pairs((pictures(BATCH)[0], labels()), ops.convert_to_tensor(0))
+    separate = [float(model.compute_loss(y=y, y_pred=maps)) for maps in both]
+    together = float(model.compute_loss(y=y, y_pred=both))
+    assert together == pytest.approx(np.mean(separate), rel=1e-5)
+
+    shared = keras.Input(network.input_shape[1:])
+    z = network(shared)
+    stacked = keras.Model(shared, [z, 2.0 * z])
+    model = tiny_model(stacked)
+    images = pictures(2)[0].astype("float32")
+    maps = model(images, training=True)
+    assert len(maps) == 2
+    answer = numpy(model(images))
+    np.testing.assert_allclose(answer, numpy(model.output_maps(2.0 * network(images))))
+    compiled(model).train_on_batch(*pictures(2))

@@ -67,7 +67,8 @@ def test_a_keras_cv_backbone(tmp_path):
 
 def test_preprocessing_is_inside():
     model = small_regressor()
-    features = keras.Model(model.network.inputs[0], model.network.get_layer("preprocessing").output)
+    backbone = model.backbone
+    features = keras.Model(backbone.inputs[0], backbone.get_layer("preprocessing").output)
     black_and_white = np.stack([np.zeros((SIZE, SIZE, 3)), np.full((SIZE, SIZE, 3), 255)])
     result = numpy(features(black_and_white.astype("uint8")))
     np.testing.assert_allclose([result[0].max(), result[1].min()], [-1, 1], atol=1e-6)

@@ -5,8 +5,11 @@ import numpy as np
 import pytest
 from perturbation_oracles import picture
 
+import keras_shr
 from keras_shr.errors import KerasShrError
+from keras_shr.layers.kind_perturbations import KindPerturbation
 from keras_shr.layers.random_perturbation import RandomPerturbation
+from keras_shr.perturbations import ALL_PERTURBATIONS, EVALUATION_PERTURBATIONS
 
 QUICK = ("brightness", "contrast", "gaussian_noise")
 TENSORFLOW = keras.backend.backend() == "tensorflow"
@@ -108,13 +111,46 @@ def test_in_tf_data(images):
 
 
 @pytest.mark.skipif(not TENSORFLOW, reason="tf.data runs TensorFlow operations")
-def test_tf_data_gives_what_eager_gives(images):
+@pytest.mark.parametrize(
+    "chosen", [QUICK, ("gaussian_blur", "saturate", "spatter", "speckle_noise")], ids=str
+)
+def test_tf_data_gives_what_eager_gives(images, chosen):
     import tensorflow as tf
 
     from keras_shr.perturbations import perturb
 
     seed = np.array([1, 2], "uint32")
     dataset = tf.data.Dataset.from_tensor_slices(images).batch(4)
-    mapped = next(iter(dataset.map(lambda x: perturb(x, seed, QUICK)).as_numpy_iterator()))
-    eager = np.asarray(perturb(images, seed, QUICK))
+    mapped = next(
+        iter(dataset.map(lambda x: perturb(x, seed, chosen, force=True)).as_numpy_iterator())
+    )
+    eager = np.asarray(perturb(images, seed, chosen, force=True))
     assert np.abs(mapped.astype(int) - eager).max() <= 1
+
+
+KINDS = {
+    layer.kind: layer
+    for layer in vars(keras_shr.layers).values()
+    if isinstance(layer, type) and issubclass(layer, KindPerturbation)
+}
+
+
+def test_there_is_a_layer_for_each_kind():
+    assert set(KINDS) == set(ALL_PERTURBATIONS)
+
+
+@pytest.mark.parametrize("kind", ALL_PERTURBATIONS)
+def test_a_kind_s_layer(kind, images):
+    """It does what `RandomPerturbation` does with that kind alone, and survives its config."""
+    unseen = kind in EVALUATION_PERTURBATIONS
+    if unseen:
+        with pytest.raises(KerasShrError, match=f"{kind}.*unseen"):
+            KINDS[kind]()
+    layer = KINDS[kind](severities=(4,), force=unseen, seed=2)
+    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
+    assert type(again) is KINDS[kind]
+    assert again.get_config() == layer.get_config()
+    general = RandomPerturbation((kind,), severities=(4,), force=unseen, seed=2)
+    perturbed = np.asarray(layer(images, training=True))
+    np.testing.assert_array_equal(perturbed, np.asarray(general(images, training=True)))
+    assert (perturbed != images).any()

@@ -1,0 +1,92 @@
+"""Feature extractors: images in 0..255 in, feature maps of falling resolution out.
+
+Each module holds one architecture as a function `(image_size, weights=None, **options)` that gives
+a functional Keras model with its own preprocessing inside. `BACKBONES` says which names there are.
+"""
+
+import keras
+
+from keras_shr.errors import KerasShrError
+from keras_shr.models.backbones.mobilenet_v2 import MOBILENET_V2_ALPHAS, mobilenet_v2
+
+__all__ = [
+    "BACKBONES",
+    "MOBILENET_V2_ALPHAS",
+    "build_backbone",
+    "freeze_batch_norm",
+    "mobilenet_v2",
+    "set_batch_norm_momentum",
+]
+
+BACKBONES = {"mobilenet_v2": mobilenet_v2}
+
+
+def build_backbone(backbone, image_size, weights=None, **options):
+    """The backbone called `backbone`, or a given model with its feature maps as outputs.
+
+    Args:
+        backbone: a name in `BACKBONES`, or a `keras.Model` that does its own preprocessing: a
+            backbone of keras-cv or keras-hub, whose pyramid levels are taken, or any model whose
+            outputs are feature maps `(batch, height, width, channels)`.
+        image_size: `(height, width)`.
+        weights: see the backbone's function; for a name only.
+        options: passed on to the backbone's function.
+
+    Returns:
+        A model from images in 0..255 to a list of feature maps, the finest first.
+
+    Raises:
+        KerasShrError: an unknown name, or outputs that are not feature maps of the image.
+    """
+    if isinstance(backbone, keras.Model):
+        return _as_feature_list(backbone)
+    if backbone not in BACKBONES:
+        raise KerasShrError(
+            f"backbone {backbone!r} is not known; give one of {', '.join(BACKBONES)} "
+            "or a keras.Model"
+        )
+    return BACKBONES[backbone](image_size, weights=weights, **options)
+
+
+def _as_feature_list(model):
+    outputs = _pyramid(model) or list(keras.tree.flatten(model.outputs))
+    for output in outputs:
+        if len(output.shape) != 4:
+            raise KerasShrError(
+                f"backbone {model.name!r} has an output of shape {output.shape}; a feature map is "
+                "(batch, height, width, channels)"
+            )
+    outputs.sort(key=lambda output: -(output.shape[1] or 0))
+    return keras.Model(model.inputs, outputs, name=model.name)
+
+
+def _pyramid(model):
+    """The levels that backbones of keras-hub (tensors) and keras-cv (layer names) offer."""
+    levels = getattr(model, "pyramid_outputs", None)
+    if levels:
+        return list(levels.values())
+    levels = getattr(model, "pyramid_level_inputs", None)
+    if levels:
+        return [model.get_layer(name).output for name in levels.values()]
+    return None
+
+
+def set_batch_norm_momentum(model, momentum):
+    """Sets the momentum of each BatchNormalization in `model`, nested models included.
+
+    keras.applications' MobileNetV2 has 0.999: after a few thousand steps from scratch its running
+    statistics still lag so far behind that inference gives garbage.
+    """
+    for layer in _batch_norms(model):
+        layer.momentum = momentum
+
+
+def freeze_batch_norm(model):
+    """Keeps scale, offset and statistics of each BatchNormalization in `model` as they are."""
+    for layer in _batch_norms(model):
+        layer.trainable = False
+
+
+def _batch_norms(model):
+    layers = model._flatten_layers()
+    return [layer for layer in layers if isinstance(layer, keras.layers.BatchNormalization)]
