@@ -1,9 +1,9 @@
 """What the validation images say about accuracy and stability, while a model trains."""
 
-import keras
 import numpy as np
 
 from keras_shr import _random
+from keras_shr._compile import compiled
 from keras_shr.callbacks._averaging import averaged_weights
 from keras_shr.data.images import resize_images
 from keras_shr.data.records import PROTOCOL_PIXELS, KeypointData
@@ -126,7 +126,7 @@ class RobustnessProbe:
         def step(batch, seed):
             return perturb(batch, seed, self.perturbations, self.severities)
 
-        step, pieces = _compiled(step), []
+        step, pieces = compiled(step), []
         for copy in range(self.copies):
             copy_seed = _random.fold_in(self.seed, copy)
             for number, start in enumerate(range(0, len(images), self.batch_size)):
@@ -136,15 +136,3 @@ class RobustnessProbe:
                 result = step(filled, _random.fold_in(copy_seed, number))
                 pieces.append(np.asarray(result)[: len(batch)])
         return np.concatenate(pieces)
-
-
-def _compiled(function):
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        return tf.function(function)
-    if keras.backend.backend() == "jax":
-        import jax
-
-        return jax.jit(function)
-    return function

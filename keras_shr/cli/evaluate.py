@@ -20,6 +20,12 @@ def add_arguments(parser):
     parser.add_argument("--split", help="part of the data set, such as test")
     parser.add_argument("--limit", type=int, help="use the first N images only")
     parser.add_argument("--kinds", default="all", help="all, seen, unseen, or names with commas")
+    parser.add_argument(
+        "--perturbations",
+        choices=("reference", "native"),
+        default="reference",
+        help="the library imagecorruptions, or this package's own on the backend's device",
+    )
     parser.add_argument("--severities", default="1,2,3,4,5")
     parser.add_argument("--size", type=int, help="crop that is perturbed; default the models' own")
     parser.add_argument("--seed", type=int, default=0)
@@ -52,6 +58,7 @@ def run(arguments):
         workers=arguments.workers,
         notes=arguments.note,
         overwrite=arguments.overwrite,
+        implementation=arguments.perturbations,
     )
     compare(report.summary)
     print(f"{report.page}")

@@ -2,14 +2,19 @@
 
 from keras_shr.data.records import PROTOCOL_PIXELS
 
+_IMPLEMENTED = {
+    "reference": "the reference implementation (imagecorruptions)",
+    "native": "keras_shr's own implementation",
+}
+
 
 def definitions(protocol) -> dict[str, str]:
     """Term → definition, for `scores.json` and the page."""
     n = protocol.neighbours
     return {
         "perturbed picture": (
-            "the network's input crop, perturbed by the reference implementation "
-            "(imagecorruptions) at severity 1 (weak) to 5 (strong); the noise is fixed by the "
+            f"the network's input crop, perturbed by {_IMPLEMENTED[protocol.implementation]} "
+            "at severity 1 (weak) to 5 (strong); the noise is fixed by the "
             "seed, the picture's id, the kind and the severity, so every model sees the "
             "same pictures"
         ),

@@ -14,6 +14,7 @@ from keras_shr.heatmaps import DECODERS
 from keras_shr.perturbations import ALL_PERTURBATIONS, EVALUATION_PERTURBATIONS, SEVERITIES
 
 SEEN, UNSEEN = "seen", "unseen"
+IMPLEMENTATIONS = ("reference", "native")
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Protocol:
         seed: with an image's id, the kind and the severity it fixes the noise.
         subpixel: the sub-pixel decoding beside `"argmax"`.
         neighbours: n of `D_n`.
+        implementation: of the perturbations, `"reference"` (imagecorruptions) or `"native"`.
     """
 
     size: tuple[int, int]
@@ -35,6 +37,7 @@ class Protocol:
     seed: int = 0
     subpixel: str = "centroid"
     neighbours: int = 64
+    implementation: str = IMPLEMENTATIONS[0]
 
     def __post_init__(self):
         for field in ("size", "perturbations", "severities"):
@@ -53,6 +56,11 @@ class Protocol:
         if self.subpixel not in DECODERS or self.subpixel == "argmax":
             choices = ", ".join(name for name in DECODERS if name != "argmax")
             raise KerasShrError(f"subpixel is {self.subpixel!r}; it must be one of {choices}")
+        if self.implementation not in IMPLEMENTATIONS:
+            raise KerasShrError(
+                f"implementation is {self.implementation!r}; it must be one of "
+                + ", ".join(IMPLEMENTATIONS)
+            )
         if len(self.size) != 2 or min(self.size) < 32:
             raise KerasShrError(f"size is {self.size}; the perturbations need at least 32 px")
 

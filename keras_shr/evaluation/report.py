@@ -17,10 +17,9 @@ from keras_shr.evaluation import examples as worst_examples
 from keras_shr.evaluation import figures, page
 from keras_shr.evaluation.bootstrap import DRAWS, Bootstrap
 from keras_shr.evaluation.definitions import CAVEATS, definitions
-from keras_shr.evaluation.perturber import Perturber
 from keras_shr.evaluation.predictor import Predictor, load_models
 from keras_shr.evaluation.protocol import Protocol, protocol_size
-from keras_shr.evaluation.runner import open_stores, run
+from keras_shr.evaluation.runner import make_perturber, open_stores, run
 from keras_shr.evaluation.scores import FIELDS, Scores, measure
 from keras_shr.evaluation.store import folder_names
 from keras_shr.evaluation.summary import csv_text, differences, summarize
@@ -83,13 +82,14 @@ def evaluate(
     examples=4,
     draws=DRAWS,
     command=None,
+    implementation="reference",
 ):
     """Measure how accurate and how stable models are under perturbed pictures.
 
-    Every picture is shown clean and under each kind and severity of the reference perturbations.
-    Each perturbed picture is made once and shown to all models. Predictions are stored as they
-    come, so the same call goes on where an interrupted one stopped, and another model can be added
-    later without predicting with the first ones again.
+    Every picture is shown clean and under each kind and severity of the perturbations. Each
+    perturbed picture is made once and shown to all models. Predictions are stored as they come, so
+    the same call goes on where an interrupted one stopped, and another model can be added later
+    without predicting with the first ones again.
 
     Writes into `output`: `report.html` (self-contained), `scores.csv`, `summary.csv`,
     `scores.json`, `figures/`, `examples/` and `predictions/`.
@@ -114,6 +114,8 @@ def evaluate(
         examples: pictures of worst cases for each model.
         draws: of the bootstrap.
         command: what the page calls the command; this process' own by default.
+        implementation: of the perturbations: `"reference"`, or `"native"` (this package's, on the
+            backend's device; `workers` has no effect then).
 
     Returns:
         `Report`.
@@ -131,7 +133,14 @@ def evaluate(
     if output.is_file():
         raise KerasShrError(f"output {output} is a file; give a folder")
     models = load_models(models)
-    protocol = Protocol(protocol_size(models, size), perturbations, severities, seed, subpixel)
+    protocol = Protocol(
+        protocol_size(models, size),
+        perturbations,
+        severities,
+        seed,
+        subpixel,
+        implementation=implementation,
+    )
     predictors = {
         name: Predictor(name, model, protocol, batch_size) for name, model in models.items()
     }
@@ -227,7 +236,7 @@ def _draw_examples(report, data, predictions, predictors, count):
         old.unlink()  # of an earlier report: its models or their number may have changed
     names = folder_names(predictions)
     conditions = report.protocol.conditions
-    with Perturber(workers=1) as perturber:
+    with make_perturber(report.protocol, workers=1) as perturber:
         draw = worst_examples.Illustrator(
             data, report.protocol, perturber, predictors, predictions, report.scores
         )

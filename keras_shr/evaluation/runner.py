@@ -7,6 +7,7 @@ import numpy as np
 
 from keras_shr.data.images import resize_images
 from keras_shr.errors import KerasShrError
+from keras_shr.evaluation.native_perturber import NativePerturber
 from keras_shr.evaluation.perturber import Perturber
 from keras_shr.evaluation.progress import Progress
 from keras_shr.evaluation.protocol import (
@@ -81,7 +82,7 @@ def run(predictors, stores, data, protocol, workers=None, progress=True):
     conditions = len(protocol.conditions)
     left = sum(min(CHUNK, len(data) - start) for start in chunks)
     meter = Progress(len(data) * conditions, progress, done=(len(data) - left) * conditions)
-    with Perturber(workers) as perturber, _without_retracing_warnings():
+    with make_perturber(protocol, workers) as perturber, _without_retracing_warnings():
         blocks = perturber.stream(_tasks(chunks, data, protocol))
         for start in chunks:
             images, _ = _chunk(data, protocol, start)
@@ -99,6 +100,11 @@ def run(predictors, stores, data, protocol, workers=None, progress=True):
                 meter.advance(len(images), f"{kind} {level}")
             for name in wanted:
                 stores[name].write(start, answers[name] | _joined(found[name]))
+
+
+def make_perturber(protocol, workers=None):
+    """What perturbs the pictures of an evaluation, by the protocol's implementation."""
+    return NativePerturber() if protocol.implementation == "native" else Perturber(workers)
 
 
 @contextlib.contextmanager

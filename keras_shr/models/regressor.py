@@ -6,6 +6,7 @@ import keras
 
 from keras_shr.errors import KerasShrError
 from keras_shr.models.backbones import (
+    BACKBONES,
     build_backbone,
     freeze_batch_norm,
     set_batch_norm_momentum,
@@ -60,6 +61,17 @@ def build_network(
     return network
 
 
+def _options_of(backbone, alpha):
+    """The arguments that a backbone's function takes beside its weights."""
+    if backbone == "mobilenet_v2":
+        return {"alpha": alpha}
+    if isinstance(backbone, str) and backbone in BACKBONES and alpha != 1:
+        raise KerasShrError(
+            f"alpha={alpha} is a width of mobilenet_v2; {backbone} has one width: leave alpha out"
+        )
+    return {}
+
+
 @keras.saving.register_keras_serializable(package="keras_shr")
 class StableHeatmapRegressor(PairedHeatmapModel):
     """A keypoint model that is trained to give the same answer on a slightly worse picture.
@@ -70,10 +82,12 @@ class StableHeatmapRegressor(PairedHeatmapModel):
     Args:
         num_keypoints: channels of the heatmaps.
         image_size: side in pixels or `(height, width)`, divisible by the backbone's stride (32).
-        backbone: `"mobilenet_v2"` or a `keras.Model` with feature maps as outputs, which then does
+        backbone: `"mobilenet_v2"`, `"resnet50"`, `"shufflenet_v2_x0_5"` (or `x1_0`, `x1_5`,
+            `x2_0`), `"vgg19_bn"`, or a `keras.Model` with feature maps as outputs, which then does
             its own preprocessing.
-        weights: `None`, `"imagenet"` or a weights file, for a backbone given by name.
-        alpha: width multiplier of MobileNetV2.
+        weights: `None`, `"imagenet"` (MobileNetV2, ResNet50) or a weights file, for a backbone
+            given by name. `keras_shr.models.weights.from_torch` loads PyTorch's for the others.
+        alpha: width multiplier of MobileNetV2, for that backbone only.
         heatmap_stride: image pixels for each heatmap pixel.
         filters: width of the upsampling stages, an int or one for each stage.
         skip_connections: add the backbone's finer feature maps while upsampling.
@@ -119,7 +133,7 @@ class StableHeatmapRegressor(PairedHeatmapModel):
                 size,
                 backbone,
                 weights,
-                {} if isinstance(backbone, keras.Model) else {"alpha": alpha},
+                _options_of(backbone, alpha),
                 heatmap_stride,
                 filters,
                 skip_connections,
@@ -141,9 +155,11 @@ class StableHeatmapRegressor(PairedHeatmapModel):
         kwargs.setdefault("augmentation", {})
         super().__init__(network, **kwargs)
 
-    @property
-    def backbone(self):
-        """The model from images in 0..255 to feature maps, inside `network`."""
+    def get_backbone(self):
+        """The model from images in 0..255 to feature maps, inside `network`.
+
+        Not a property: Keras would save whatever an attribute holds a second time.
+        """
         return next(layer for layer in self.network.layers if isinstance(layer, keras.Model))
 
     def get_config(self):

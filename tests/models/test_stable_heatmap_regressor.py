@@ -67,7 +67,7 @@ def test_a_keras_cv_backbone(tmp_path):
 
 def test_preprocessing_is_inside():
     model = small_regressor()
-    backbone = model.backbone
+    backbone = model.get_backbone()
     features = keras.Model(backbone.inputs[0], backbone.get_layer("preprocessing").output)
     black_and_white = np.stack([np.zeros((SIZE, SIZE, 3)), np.full((SIZE, SIZE, 3), 255)])
     result = numpy(features(black_and_white.astype("uint8")))
