@@ -1,12 +1,12 @@
-"""Images a second of the native perturbations beside the reference library, on the same core.
+"""Images a second of the native perturbations beside the reference library, on the same cores.
 
     KERAS_BACKEND=tensorflow python benchmarks/perturbations.py --output results/perturbations.csv
 
-Both run in this process, pinned to one core (`--cores`), in turns, on the same uint8 images with
-severities 1 to 5 in equal parts; the median of the turns counts. The reference perturbs one image
-at a time, so on n cores n processes of it would do n times as much; the native operations use the
-cores by themselves. "mixture" is a random kind for each image, as in training: `perturb` against
-the mean over the ten kinds. The first, compiling call is timed apart.
+All take turns on the same uint8 images with severities 1 to 5 in equal parts; the median of the
+turns counts. The reference perturbs one image at a time, in as many processes as there are cores.
+"mixture" is a random kind out of the ten of training for each image: `perturb` against the
+reference's mean over the ten kinds. With `--peers`, other libraries that are installed take part
+(benchmarks/peers.py). The first, compiling call is timed apart.
 """
 
 import argparse
@@ -14,8 +14,12 @@ import csv
 import os
 import platform
 import statistics
+import sys
 import time
 from pathlib import Path
+
+from keras_shr.files import replacing
+from keras_shr.memory import keep_freed_memory
 
 FIELDS = (
     "machine",
@@ -30,6 +34,7 @@ FIELDS = (
     "ratio_to_reference",
     "first_call_s",
     "load",
+    "command",
 )
 
 
@@ -80,7 +85,7 @@ def native(kind, images, jit_compile):
     def function(x, seed):
         if kind == "mixture":
             return perturbations.perturb(x, seed)
-        return perturbations.perturb_kind(x, kind, severity, seed)
+        return perturbations.perturb_kind(x, kind, severity, seed, force=True)
 
     run = compiled(function, jit_compile, images)
 
@@ -90,92 +95,160 @@ def native(kind, images, jit_compile):
     return turn, seconds(lambda: turn(0))
 
 
-def reference_turn(kind, images, number):
-    from keras_shr import perturbations
-
-    for i, image in enumerate(images):
-        seed = 1000 * number + i
-        perturbations.reference.perturb(image, kind, 1 + i % 5, seed)
-
-
-def measure(size, batch, turns, images):
+def measure(options, images):
     """Rows of kind, implementation, images per second and time of the first call."""
+    import numpy as np
+
+    from keras_shr.evaluation.perturber import Perturber
+    from keras_shr.perturbations import ALL_PERTURBATIONS, TRAINING_PERTURBATIONS
+
+    ways = {"native jit": True} if keras_is_jax() else {"native graph": False, "native XLA": True}
+    ways = {way: jit for way, jit in ways.items() if way.split()[1].lower() in options.ways}
+    severity = [1 + i % 5 for i in range(len(images))]
+    reference = {}
+    with Perturber(options.cores or os.cpu_count()) as perturber:
+
+        def reference_turn(kind, number, count):
+            seeds = range(1000 * number, 1000 * number + count)
+            tasks = [
+                (kind, level, image[None], [seed])
+                for image, level, seed in zip(images[:count], severity, seeds, strict=False)
+            ]
+            np.concatenate(list(perturber.stream(tasks)))
+
+        for kind in (*(options.kinds or ALL_PERTURBATIONS), "mixture"):
+            turns = {}
+            first = {}
+            for way, jit in ways.items():
+                turns[way], first[way] = native(kind, images, jit)
+            if kind != "mixture":
+                reference_turn(kind, 0, 8)  # compiles glass blur, reads frost, in each process
+                turns["reference"] = lambda number, kind=kind: reference_turn(
+                    kind, number, len(images)
+                )
+                for label, function in other_libraries(kind, options.peers).items():
+                    turns[label] = lambda number, function=function: function(images)
+            times = {way: [] for way in turns}
+            for number in range(1, options.turns + 1):
+                for way, turn in turns.items():
+                    times[way].append(seconds(lambda turn=turn, number=number: turn(number)))
+            laps = {way: statistics.median(lap) for way, lap in times.items()}
+            if kind == "mixture":
+                laps["reference"] = statistics.mean(reference[k] for k in TRAINING_PERTURBATIONS)
+            reference[kind] = laps["reference"]
+            for way, lap in laps.items():
+                yield {
+                    "size": options.size,
+                    "batch": options.batch,
+                    "kind": kind,
+                    "implementation": way,
+                    "images_per_s": round(options.batch / lap, 1),
+                    "ratio_to_reference": round(reference[kind] / lap, 2),
+                    "first_call_s": round(first[way], 1) if way in first else "",
+                }
+
+
+def keras_is_jax():
     import keras
 
-    from keras_shr.perturbations import TRAINING_PERTURBATIONS
+    return keras.backend.backend() == "jax"
 
-    jax = keras.backend.backend() == "jax"
-    ways = {"native jit": True} if jax else {"native graph": False, "native XLA": True}
-    reference = {}
-    for kind in (*TRAINING_PERTURBATIONS, "mixture"):
-        runs = {way: native(kind, images, jit) for way, jit in ways.items()}
-        times = {way: [] for way in (*ways, "reference")}
-        for number in range(1, turns + 1):
-            for way, (turn, _) in runs.items():
-                times[way].append(seconds(lambda turn=turn, number=number: turn(number)))
-            if kind != "mixture":
-                if number == 1:
-                    reference_turn(kind, images[:1], 0)  # compiles glass blur, reads frost
-                lap = seconds(lambda kind=kind, number=number: reference_turn(kind, images, number))
-                times["reference"].append(lap)
-        if kind == "mixture":
-            reference[kind] = statistics.mean(reference.values())
-        else:
-            reference[kind] = statistics.median(times["reference"])
-        for way in (*ways, "reference"):
-            lap = reference[kind] if way == "reference" else statistics.median(times[way])
-            yield {
-                "size": size,
-                "batch": batch,
-                "kind": kind,
-                "implementation": way,
-                "images_per_s": round(batch / lap, 1),
-                "ratio_to_reference": round(reference[kind] / lap, 2),
-                "first_call_s": "" if way == "reference" else round(runs[way][1], 1),
-            }
+
+def other_libraries(kind, wanted):
+    if not wanted:
+        return {}
+    import peers
+
+    found = peers.peers(kind)
+    for function in found.values():
+        function(example(64, 2))  # what is loaded lazily is not timed
+    return found
+
+
+def example(size, batch):
+    """uint8 pictures of smooth noise."""
+    import numpy as np
+    from scipy.ndimage import gaussian_filter
+
+    rng = np.random.default_rng(0)
+    images = 3 * gaussian_filter(rng.standard_normal((batch, size, size, 3)), (0, 3, 3, 0))
+    return (255 * np.clip(0.5 + images, 0, 1)).astype("uint8")
+
+
+def draw(rows, path):
+    """Bars of images per second over the reference's, for each kind and implementation."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    kinds = list(dict.fromkeys(row["kind"] for row in rows))
+    ways = [w for w in dict.fromkeys(row["implementation"] for row in rows) if w != "reference"]
+    figure, axis = plt.subplots(figsize=(10, 4.5), layout="constrained")
+    colours = ("#0072B2", "#56B4E9", "#E69F00", "#009E73", "#CC79A7", "#D55E00")
+    for i, way in enumerate(ways):
+        ratio = {
+            r["kind"]: float(r["ratio_to_reference"]) for r in rows if r["implementation"] == way
+        }
+        places = [k + (i - (len(ways) - 1) / 2) * 0.8 / len(ways) for k in range(len(kinds))]
+        shown = [(x, ratio[kind]) for x, kind in zip(places, kinds, strict=True) if kind in ratio]
+        axis.bar(*zip(*shown, strict=True), width=0.8 / len(ways), label=way, color=colours[i])
+    axis.axhline(1, color="black", linewidth=0.8)
+    axis.set_yscale("log")
+    axis.set_xticks(range(len(kinds)), [k.replace("_", "\n") for k in kinds], fontsize=8)
+    axis.set_ylabel("images per second, reference = 1")
+    first = rows[0]
+    axis.set_title(
+        f"{first['size']} px, batch {first['batch']}, {first['backend']}, "
+        f"{first['cores']} cores of {first['machine']}",
+        fontsize=9,
+    )
+    axis.legend(fontsize=8, ncols=3)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=110)
+    plt.close(figure)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--size", type=int, default=128)
-    parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--turns", type=int, default=7)
-    parser.add_argument("--cores", type=int, default=1, help="cores to run on, 0 for all")
+    parser.add_argument("--size", type=int, default=256)
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--turns", type=int, default=5)
+    parser.add_argument("--cores", type=int, default=0, help="cores to run on, 0 for all")
+    parser.add_argument("--kinds", nargs="+", help="default: all fifteen")
+    parser.add_argument("--ways", nargs="+", default=["graph", "xla", "jit"])
+    parser.add_argument("--peers", action="store_true", help="other libraries too")
     parser.add_argument("--output", type=Path, default=Path("results/perturbations.csv"))
+    parser.add_argument("--figure", type=Path, help="PNG of the ratios")
     options = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     if options.cores and hasattr(os, "sched_setaffinity"):
         # Before the backend starts its threads.
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.cores])
+    keep_freed_memory()
     import keras
-    import numpy as np
-    from scipy.ndimage import gaussian_filter
 
-    rng = np.random.default_rng(0)
-    shape = (options.batch, options.size, options.size, 3)
-    images = 3 * gaussian_filter(rng.standard_normal(shape), (0, 3, 3, 0))
-    images = (255 * np.clip(0.5 + images, 0, 1)).astype("uint8")
     common = {
         "machine": machine_name(),
         "device": "cpu",
         "backend": keras.backend.backend(),
         "cores": options.cores or os.cpu_count(),
+        "command": " ".join(["python", *sys.argv]),
     }
     rows = []
-    for row in measure(options.size, options.batch, options.turns, images):
+    for row in measure(options, example(options.size, options.batch)):
         rows.append(common | row | {"load": round(os.getloadavg()[0], 1)})
         print(
-            f"{row['kind']:15s} {row['implementation']:13s} {row['images_per_s']:9.1f} images/s "
+            f"{row['kind']:16s} {row['implementation']:24s} {row['images_per_s']:9.1f} images/s "
             f"{row['ratio_to_reference']:7.2f} x reference, first call {row['first_call_s']} s",
             flush=True,
         )
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    temporary = options.output.with_name(options.output.name + ".part")
-    with temporary.open("w", newline="") as stream:
+    with replacing(options.output) as temporary, temporary.open("w", newline="") as stream:
         writer = csv.DictWriter(stream, FIELDS)
         writer.writeheader()
         writer.writerows(rows)
-    os.replace(temporary, options.output)
+    if options.figure:
+        draw(rows, options.figure)
 
 
 if __name__ == "__main__":

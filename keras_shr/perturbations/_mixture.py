@@ -143,6 +143,5 @@ def _from_float(perturbed, images):
         perturbed = perturbed[..., 1:2]
     dtype = keras.backend.standardize_dtype(images.dtype)
     if "int" in dtype:
-        # By way of int32, since XLA has no direct path from float to uint8 on every device.
-        perturbed = ops.cast(ops.floor(perturbed + common.TRUNCATION_SLACK), "int32")
+        perturbed = perturbed + common.TRUNCATION_SLACK  # and the cast cuts off the fraction
     return ops.cast(perturbed, dtype)
