@@ -4,21 +4,38 @@ Each module holds one architecture as a function `(image_size, weights=None, **o
 a functional Keras model with its own preprocessing inside. `BACKBONES` says which names there are.
 """
 
+from functools import partial
+
 import keras
 
 from keras_shr.errors import KerasShrError
 from keras_shr.models.backbones.mobilenet_v2 import MOBILENET_V2_ALPHAS, mobilenet_v2
+from keras_shr.models.backbones.resnet50 import resnet50
+from keras_shr.models.backbones.shufflenet_v2 import SHUFFLENET_V2_CHANNELS, shufflenet_v2
+from keras_shr.models.backbones.vgg19_bn import vgg19_bn
 
 __all__ = [
     "BACKBONES",
     "MOBILENET_V2_ALPHAS",
+    "SHUFFLENET_V2_CHANNELS",
     "build_backbone",
     "freeze_batch_norm",
     "mobilenet_v2",
+    "resnet50",
     "set_batch_norm_momentum",
+    "shufflenet_v2",
+    "vgg19_bn",
 ]
 
-BACKBONES = {"mobilenet_v2": mobilenet_v2}
+BACKBONES = {
+    "mobilenet_v2": mobilenet_v2,
+    "resnet50": resnet50,
+    **{
+        f"shufflenet_v2_{width}": partial(shufflenet_v2, width=width)
+        for width in SHUFFLENET_V2_CHANNELS
+    },
+    "vgg19_bn": vgg19_bn,
+}
 
 
 def build_backbone(backbone, image_size, weights=None, **options):

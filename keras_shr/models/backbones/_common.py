@@ -47,3 +47,32 @@ def applications_model(function, inputs, weights, name, **options):
             f"{reason}. Give weights=None, or the path of a weights file that "
             f"keras.applications.{function.__name__}(include_top=False) reads."
         ) from error
+
+
+def load_own_weights(model, weights, source):
+    """Loads a file of Keras weights into a backbone that keras.applications does not have.
+
+    Args:
+        model: the backbone.
+        weights: `None`, or the path of a file that `model.save_weights` wrote.
+        source: a PyTorch expression for the same network with ImageNet weights.
+
+    Raises:
+        KerasShrError: `"imagenet"`, which Keras does not have, or a file that cannot be loaded.
+    """
+    if weights is None:
+        return
+    if weights == "imagenet":
+        raise KerasShrError(
+            f"weights='imagenet': Keras has no ImageNet weights of {model.name}. Give "
+            "weights=None and load PyTorch's: keras_shr.models.weights.from_torch("
+            f"model.get_backbone(), {source}.state_dict())"
+        )
+    try:
+        model.load_weights(weights)
+    except Exception as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+        raise KerasShrError(
+            f"weights={str(weights)!r} of {model.name} could not be loaded: {reason}. Give "
+            "weights=None, or the path of a file that backbone.save_weights wrote."
+        ) from error
