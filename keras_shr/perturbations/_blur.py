@@ -13,6 +13,7 @@ _DEFOCUS = ((3, 0.1), (4, 0.5), (6, 0.5), (8, 0.5), (10, 0.5))  # radius, sigma 
 _DEFOCUS_REACH = 10
 _MOTION = ((10, 3), (15, 5), (15, 8), (15, 12), (20, 15))  # radius, sigma
 _MOTION_TAPS = 2 * 20 + 1
+_MOTION_ANGLES = (-45.0, 45.0)  # degrees
 
 
 def _defocus(images, severity, parameters):
@@ -108,13 +109,13 @@ def _tables(length):
 
 
 def _draw_motion(images, severity, seed):
-    return {"angle": _random.uniform((ops.shape(images)[0],), seed, -45.0, 45.0)}
+    return {"angle": _random.uniform((ops.shape(images)[0],), seed, *_MOTION_ANGLES)}
 
 
 def _motion(images, severity, parameters):
     height, width = common.static_size(images)
     right = _MOTION_TAPS - 1
-    up = int(np.ceil(right * np.sin(np.pi / 4))) + 1
+    up = int(np.ceil(right * np.sin(np.radians(max(_MOTION_ANGLES))))) + 1
     rows = np.clip(np.arange(-up, height + up), 0, height - 1)
     columns = np.clip(np.arange(width + right), 0, width - 1)
     padded = ops.take(ops.take(images, rows, axis=1), columns, axis=2)

@@ -14,6 +14,8 @@ import numpy as np
 
 _NAMES = ("frost1.png", "frost2.png", "frost3.png", "frost4.jpg", "frost5.jpg", "frost6.jpg")
 _SIZES = ((600, 900), (315, 560), (315, 560), (350, 527), (495, 660), (323, 485))
+_ENLARGED = 1.1
+_CUBIC = -0.75  # slope of the interpolation's kernel at distance 1
 
 
 @cache
@@ -33,7 +35,7 @@ def atlas(height, width):
 
 def _scale(shape, height, width):
     """The reference's rule: large enough for the image, then a tenth larger."""
-    return max(1.0, height / shape[0], width / shape[1]) * 1.1
+    return max(1.0, height / shape[0], width / shape[1]) * _ENLARGED
 
 
 @cache
@@ -47,14 +49,14 @@ def _fitted(index, scale):
 
 
 def _cubic_matrix(length, new_length):
-    """Cubic interpolation with a = -0.75 and pixel centres aligned, as OpenCV resizes."""
+    """Cubic interpolation and pixel centres aligned, as OpenCV resizes."""
     place = (np.arange(new_length) + 0.5) * (length / new_length) - 0.5
     matrix = np.zeros((new_length, length), "float32")
     first = np.floor(place).astype(int)
     for offset in range(-1, 3):
         x = np.abs(place - (first + offset))
-        near = (1.25 * x - 2.25) * x**2 + 1
-        far = -0.75 * (((x - 5) * x + 8) * x - 4)
+        near = ((_CUBIC + 2) * x - (_CUBIC + 3)) * x**2 + 1
+        far = _CUBIC * (((x - 5) * x + 8) * x - 4)
         weight = np.where(x <= 1, near, np.where(x < 2, far, 0.0))
         source = np.clip(first + offset, 0, length - 1)
         np.add.at(matrix, (np.arange(new_length), source), weight.astype("float32"))

@@ -54,6 +54,7 @@ _DCT = (
 )
 _TO_YCC = np.array(((19595, 38470, 7471), (-11059, -21709, 32768), (32768, -27439, -5329))) / 2**16
 _TO_RGB = np.array(((2**16, 0, 91881), (2**16, -22554, -46802), (2**16, 116130, 0))) / 2**16
+_TRIANGLE = (3, 1)  # weights of the nearest and the next colour sample, in quarters
 
 
 @cache
@@ -79,11 +80,11 @@ def _matrices():
     dct = np.concatenate([half, sign * half[:, ::-1]], axis=1)
     one, two = np.eye(8), np.eye(2)
     pair = np.repeat(np.eye(8), 2, axis=0)  # 16 columns, added in pairs
-    # Nearest and next sample of the triangle filter, 3 to 1, in a row of 8 with both neighbours.
+    # Nearest and next sample of the triangle filter, in a row of 8 with both neighbours.
     pixel = np.arange(16)
     triangle = np.zeros((16, 10))
-    triangle[pixel, 1 + pixel // 2] = 3
-    triangle[pixel, np.where(pixel % 2, 2, 0) + pixel // 2] = 1
+    triangle[pixel, 1 + pixel // 2] = _TRIANGLE[0]
+    triangle[pixel, np.where(pixel % 2, 2, 0) + pixel // 2] = _TRIANGLE[1]
     # (Cb 10 | Cr 10) -> two times (Cb 8 | Cr 8)
     widen = np.einsum("ghs,ab->asgbh", triangle.reshape(2, 8, 10), two)
     # Two times (Cb 8 | Cr 8) -> (Cb 8 | Cr 8)

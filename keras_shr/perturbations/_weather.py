@@ -24,6 +24,9 @@ _SNOW = (
 )
 _SNOW_REACH = 24  # the longest streak
 _SNOW_SIDE = 17  # how far it reaches sideways
+_SNOW_ANGLES = (-135.0, -45.0)  # degrees
+_GREY = (0.299, 0.587, 0.114)
+_PALE = (1.5, 127.5)  # factor and addition that turn grey into the pale colour under snow
 _FROST = ((1.0, 0.4), (0.8, 0.6), (0.7, 0.7), (0.65, 0.7), (0.6, 0.75))  # weights: image, frost
 
 
@@ -41,7 +44,7 @@ def _draw_snow(images, severity, seed):
     count = ops.shape(images)[0]
     return {
         "noise": _random.normal((count, ceil(height / 2), ceil(width / 2)), flakes),
-        "angle": _random.uniform((count,), wind, -135.0, -45.0),
+        "angle": _random.uniform((count,), wind, *_SNOW_ANGLES),
     }
 
 
@@ -86,10 +89,10 @@ def _snow(images, severity, parameters):
     layer = ops.concatenate([strips[:, 0], strips[:, 1, 2 * half - height :]], axis=1)
     layer = ops.round(layer * 255.0)
     layer = ops.expand_dims(layer + ops.flip(layer, axis=(1, 2)), -1)
-    weights = ops.convert_to_tensor(np.array([0.299, 0.587, 0.114], "float32"))
+    weights = ops.convert_to_tensor(np.array(_GREY, "float32"))
     grey = ops.sum(images * weights, axis=-1, keepdims=True)
     keep = at_severity(_column(6), severity, 3)
-    pale = ops.maximum(images, 1.5 * grey + 127.5)
+    pale = ops.maximum(images, _PALE[0] * grey + _PALE[1])
     return common.clip(keep * images + (1.0 - keep) * pale + layer)
 
 

@@ -17,6 +17,7 @@ _FACTORS = (
     np.arange(1, 1.26, 0.02),
     np.arange(1, 1.31, 0.03),
 )
+_OWN_WEIGHT = 2.0  # the image itself counts twice among the zoomed ones
 
 
 def zoom_matrix(length, factor):
@@ -93,7 +94,7 @@ def _zoom(images, severity, parameters):
             part = ops.reshape(part, (-1, 3, count, layers * part.shape[3]))
             strip.append(ops.matmul(part, column_weights))
         strips.append(ops.concatenate(strip, axis=3))
-    total = ops.concatenate(strips, axis=2) + 2.0 * planes
+    total = ops.concatenate(strips, axis=2) + _OWN_WEIGHT * planes
     layers = np.array([len(factors) + 1.0 for factors in _FACTORS])
     return common.clip(common.channels_last(total / at_severity(layers, severity, 3)))
 
