@@ -28,7 +28,7 @@ def test_motion_angles_are_uniform():
 
 
 def test_snow_draws():
-    parameters = draw("snow", 500, (32, 32), 1)
+    parameters = draw("snow", 3000, (32, 32), 1)
     assert stats.kstest(parameters["angle"], stats.uniform(-135, 90).cdf).pvalue > 1e-3
     assert stats.kstest(parameters["noise"].ravel()[:50000], "norm").pvalue > 1e-3
 

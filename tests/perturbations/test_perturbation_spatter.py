@@ -6,7 +6,7 @@ import pytest
 from perturbation_oracles import apply_with, compiled, picture, reference_draw, stack_draws
 from scipy.ndimage import gaussian_filter
 
-from keras_shr.perturbations import NATIVE, _common, _opencv, reference
+from keras_shr.perturbations import NATIVE, _common, _opencv, _spatter, reference
 
 cv2 = pytest.importorskip("cv2", reason="OpenCV comes with the reference package")
 SIZES = [(32, 32), (33, 70), (96, 64)]
@@ -23,7 +23,7 @@ def drops(size, sigma=2, seed=0):
 def test_canny(size):
     rough = np.stack([picture(*size, seed=i)[..., 1] for i in range(4)])
     levels = np.concatenate([drops(size), rough])
-    actual = compiled(lambda x: _opencv.canny(x, 50.0, 150.0))(levels.astype("float32"))
+    actual = compiled(lambda x: _opencv.canny(x, *_spatter._CANNY))(levels.astype("float32"))
     expected = np.stack([cv2.Canny(x, 50, 150) for x in levels])
     np.testing.assert_array_equal(actual * 255, expected)
 
@@ -41,7 +41,7 @@ def test_canny_follows_a_long_chain_of_weak_edges():
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_distance(size):
     edges = np.random.default_rng(1).random((4, *size)) < [[[0.002]], [[0.01]], [[0.1]], [[0.0]]]
-    actual = compiled(lambda x: _opencv.chamfer_distance(x, 20.0))(edges.astype("float32"))
+    actual = compiled(lambda x: _opencv.chamfer_distance(x, _spatter._FAR))(edges.astype("float32"))
     for mine, edge in zip(actual, edges, strict=True):
         exact = cv2.distanceTransform(255 - 255 * edge.astype("uint8"), cv2.DIST_L2, 5)
         np.testing.assert_allclose(mine, np.minimum(exact, 20), atol=1e-5)
