@@ -11,7 +11,7 @@ from backbone_parity import (
     random_weights,
     recorded,
 )
-from model_helpers import QUICK, SIZE, compiled, numpy, pictures
+from model_helpers import QUICK, SIZE, TENSORFLOW, compiled, numpy, pictures
 
 from keras_shr.errors import KerasShrError
 from keras_shr.models import StableHeatmapRegressor
@@ -35,7 +35,7 @@ def regressor(name, **options):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_features_training_and_saving(name, tmp_path):
-    model = compiled(regressor(name))
+    model = compiled(regressor(name), eagerly=TENSORFLOW)
     backbone = model.get_backbone()
     assert [SIZE // feature.shape[1] for feature in backbone.outputs] == [2, 4, 8, 16, 32]
     assert {layer.name for layer in backbone.layers} >= {"images", "preprocessing"}
