@@ -212,7 +212,7 @@ def main():
     options = parser.parse_args()
     names = ("keras", keras.backend.backend(), "torch", "torchvision")
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names)
-    command = f"python tests/models/{Path(__file__).name}"
+    command = f"KERAS_BACKEND={names[1]} python tests/models/{Path(__file__).name} --architectures"
     rows = [row for row in recorded() if row["architecture"] not in options.architectures]
     for name in options.architectures:
         for size in SIZES:
@@ -222,7 +222,7 @@ def main():
             for row in measured:
                 row["relative_difference"] = f"{row['relative_difference']:.2e}"
                 row["torch_checksum"] = f"{row['torch_checksum']:.8g}"
-                rows.append(row | {"versions": versions, "command": command})
+                rows.append(row | {"versions": versions, "command": f"{command} {name}"})
     rows.sort(key=lambda row: list(ARCHITECTURES).index(row["architecture"]))
     temporary = RESULTS.with_name(RESULTS.name + ".tmp")
     with open(temporary, "w", newline="") as file:
