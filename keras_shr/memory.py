@@ -10,8 +10,9 @@ def keep_freed_memory():
     """Tells glibc to keep the memory that a training step frees for the next step.
 
     By default each large array goes back to the system when it is freed, and the next one arrives
-    as fresh pages that the kernel fills with zeros: half of the CPU time of a training step of a
-    small model (figures in the developers' notes). Peak memory stays the same. Call it before the
+    as fresh pages that the kernel fills with zeros: half of the CPU time of the demo's training
+    steps (docs/development.md). glibc learns to keep more once a process has freed something
+    large, so another program may gain nothing. Peak memory stays the same. Call it before the
     first tensor is made; the commands of `keras-shr` do. The setting is the whole process's, so
     importing the package does not touch it.
 
