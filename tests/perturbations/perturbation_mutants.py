@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import perturbation_statistics as suite
 from keras import ops
-from perturbation_constants import FACTORS, TABLES, WHOLE, Table
+from perturbation_constants import ALL, FACTORS, TABLES, WHOLE, Table
 
 from keras_shr import _random
 from keras_shr.perturbations import NATIVE, _common, perturb_kind
@@ -129,6 +129,11 @@ class Verdict:
     severity: int
     statistic: str
     excess: float
+
+
+def soundness(kind):
+    """The largest excess of the package as it is, measured as mutants are: must be below 1."""
+    return max(excess for excess, *_ in _measure(kind, ALL).values())
 
 
 def judge(mutant):

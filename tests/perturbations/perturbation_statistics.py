@@ -40,9 +40,8 @@ FLOORS = {
 PARITY_USUAL = 0.03
 # Wider: whole numbers, and 29ths in the first disk, which the reference misses by a rounding error
 # and truncates to one less. Narrower: few pixels of spatter depend on the thresholds of the edges.
-PARITY = {("saturate", 3): 0.3, ("defocus_blur", 1): 0.1} | {
-    ("spatter", s): 0.01 for s in SEVERITIES
-}
+PARITY = {("saturate", 3): 0.3, ("defocus_blur", 1): 0.1, ("brightness", 2): 0.1}
+PARITY |= {("spatter", severity): 0.01 for severity in SEVERITIES}
 
 
 @cache
