@@ -49,7 +49,7 @@ def test_the_seed_does_not_decide(kind):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("severity", (1, 2, 3, 4, 5))
+@pytest.mark.parametrize("severity", [1, 2, 3, 4, 5])
 @pytest.mark.parametrize("kind", ALL_PERTURBATIONS)
 def test_the_reference_draw_gives_its_pictures(kind, severity):
     """Closer than `test_perturbation_parity` asks for, which a wrong constant needs."""
