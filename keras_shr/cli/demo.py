@@ -2,8 +2,9 @@
 
     keras-shr demo --output demo_output
 
-Both see the same number of images in the same number of steps. The numbers are those of two nearly
-untrained networks; they show the way, not what the method can do.
+Both see the same number of images in the same number of steps: hands with palm or back to the
+camera and fingers up. Minutes of training make poor networks; the comparison shows at equal
+accuracy which one's keypoints stay put.
 """
 
 import time
@@ -15,8 +16,8 @@ BASELINE = {"target": "gaussian", "rcc": None, "stability": None, "perturbations
 
 def add_arguments(parser):
     parser.add_argument("--output", default="demo_output")
-    parser.add_argument("--images", type=int, default=1200, help="rendered training images")
-    parser.add_argument("--steps", type=int, default=500, help="training steps of each model")
+    parser.add_argument("--images", type=int, default=2000, help="rendered training images")
+    parser.add_argument("--steps", type=int, default=800, help="training steps of each model")
     parser.add_argument("--test-images", type=int, default=48)
     parser.add_argument("--seed", type=int, default=0)
 
