@@ -82,9 +82,10 @@ class StableHeatmapRegressor(PairedHeatmapModel):
     Args:
         num_keypoints: channels of the heatmaps.
         image_size: side in pixels or `(height, width)`, divisible by the backbone's stride (32).
-        backbone: `"mobilenet_v2"`, `"resnet50"`, `"shufflenet_v2_x0_5"` (or `x1_0`, `x1_5`,
-            `x2_0`), `"vgg19_bn"`, or a `keras.Model` with feature maps as outputs, which then does
-            its own preprocessing.
+        backbone: `"hrnet_w18"` (or `w32`, `w48`; stride 4, so that there is nothing to upsample),
+            `"mobilenet_v2"`, `"resnet50"`, `"shufflenet_v2_x0_5"` (or `x1_0`, `x1_5`, `x2_0`),
+            `"vgg19_bn"`, or a `keras.Model` with feature maps as outputs, which then does its own
+            preprocessing.
         weights: `None`, `"imagenet"` (MobileNetV2, ResNet50) or a weights file, for a backbone
             given by name. `keras_shr.models.weights.from_torch` loads PyTorch's for the others.
         alpha: width multiplier of MobileNetV2, for that backbone only.

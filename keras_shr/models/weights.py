@@ -7,23 +7,34 @@ from keras import layers
 
 from keras_shr.errors import KerasShrError
 
-CLASSIFIER_HEADS = ("classifier.*", "fc.*", "head.*")
+CLASSIFIER_HEADS = (
+    "classifier.*",
+    "fc.*",
+    "head.*",
+    "incre_modules.*",
+    "downsamp_modules.*",
+    "final_layer.*",
+)
 """Keys, as patterns, of what follows the features in networks of torchvision and timm."""
 
+COARSE_BRANCHES = ("stage4.2.fuse_layers.[123].*",)
+"""Keys of HRNet that the finest branch does without: the last fusions into the other three."""
 
-def from_torch(model, state_dict, ignore=CLASSIFIER_HEADS):
+
+def from_torch(model, state_dict, ignore=CLASSIFIER_HEADS + COARSE_BRANCHES):
     """Loads a PyTorch state dict into a Keras model whose layers are named after torch's modules.
 
-    `vgg19_bn` and the `shufflenet_v2` family have torchvision's names; any model of one's own may
-    be named so: a layer `"features.0"` takes `features.0.weight` and `features.0.bias`. Nothing
-    is loaded unless everything fits.
+    `vgg19_bn` and the `shufflenet_v2` family have torchvision's names, the `hrnet` family timm's;
+    any model of one's own may be named so: a layer `"features.0"` takes `features.0.weight` and
+    `features.0.bias`. Nothing is loaded unless everything fits.
 
     Args:
         model: a `keras.Model`, such as `StableHeatmapRegressor(...).get_backbone()`.
         state_dict: names to arrays or tensors, as `state_dict()` of a torch module gives them.
             PyTorch is not needed if they are arrays.
         ignore: patterns (`*` stands for anything) of keys that no layer has to use; by default
-            classifier heads. `num_batches_tracked`, which Keras does not have, always is ignored.
+            classifier heads and HRNet's last fusions into its coarse branches.
+            `num_batches_tracked`, which Keras does not have, always is ignored.
 
     Returns:
         `model`.

@@ -2,9 +2,9 @@
 
     KERAS_BACKEND=jax python tests/models/backbone_parity.py
 
-Needs torch and torchvision; writes results/torch_parity.csv. Each row is one stage: the largest
-difference of the two outputs over the largest value of torch's, and a checksum of torch's, with
-which `test_backbones.py` compares where there is no torch.
+Needs torch, torchvision and timm; writes results/torch_parity.csv. Each row is one stage: the
+largest difference of the two outputs over the largest value of torch's, and a checksum of torch's,
+with which `test_backbones.py` compares where there is no torch.
 
 In training mode rounding grows with depth, the more the fewer values a batch statistic has: with
 two images of 64x64 (8 values in the last stage) torch's ShuffleNetV2 in float32 is 1.4e-4 from
@@ -17,18 +17,27 @@ import importlib.metadata
 import os
 import zlib
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from keras_shr.models.backbones import build_backbone
+from keras_shr.models.backbones import HRNET_WIDTHS, build_backbone, hrnet
 from keras_shr.models.weights import CLASSIFIER_HEADS, from_torch
 
 RESULTS = Path(__file__).resolve().parents[2] / "results" / "torch_parity.csv"
 SIZES = ((64, 64), (97, 75))
 BATCH = 4
 VGG_STAGES = tuple(f"features.{n}" for n in (5, 6, 12, 25, 38, 51, 52))
+HRNET_SIZES = ((64, 64), (96, 64), (93, 61))  # others torch refuses as well
+HRNET_STAGES = (
+    "act2",
+    "layer1.3.act3",
+    "stage2.0.fuse_act.1",
+    "stage3.3.fuse_act.2",
+    *(f"stage4.2.fuse_act.{n}" for n in range(4)),
+)
 SHUFFLENET_STAGES = ("conv1.2", "maxpool", "stage2.3", "stage3.7", "stage4.3", "conv5.2")
 FIELDS = (
     "architecture",
@@ -50,15 +59,30 @@ class Architecture:
 
     Attributes:
         name: in `BACKBONES`.
-        stages: names that a layer in Keras and a module in torch share.
+        stages: names that a layer in Keras and a module in torch share; a number after torch's name
+            says which call of the module is meant.
         features: torch's submodule that stands for the whole, if it is not the network itself.
+        sizes: of the images, height and width.
+        library: the torch library that has it.
     """
 
     name: str
     stages: tuple
     features: str = ""
+    sizes: tuple = SIZES
+    library: str = "torchvision"
+
+    def backbone(self, size):
+        """The model in Keras, HRNet with all four branches."""
+        if self.name.startswith("hrnet"):
+            return hrnet(int(self.name.removeprefix("hrnet_w")), size)
+        return build_backbone(self.name, size)
 
     def torch_network(self):
+        if self.library == "timm":
+            import timm
+
+            return timm.create_model(self.name)
         import torchvision
 
         options = {"init_weights": False} if "vgg" in self.name else {}
@@ -68,6 +92,15 @@ class Architecture:
 ARCHITECTURES = {
     architecture.name: architecture
     for architecture in (
+        *(
+            Architecture(
+                f"hrnet_w{width}",
+                HRNET_STAGES,
+                sizes=HRNET_SIZES,
+                library="timm",
+            )
+            for width in HRNET_WIDTHS
+        ),
         *(
             Architecture(f"shufflenet_v2_{width}", SHUFFLENET_STAGES)
             for width in ("x0_5", "x1_0", "x1_5", "x2_0")
@@ -125,11 +158,11 @@ class TorchBackbone:
 
         self.network = architecture.torch_network()
         state = self.network.state_dict()
-        heads = tuple(pattern.rstrip("*") for pattern in CLASSIFIER_HEADS)
+        ignored = (*CLASSIFIER_HEADS, "*num_batches_tracked")
         self.shapes = {
             key: tuple(value.shape)
             for key, value in state.items()
-            if not key.startswith(heads) and not key.endswith("num_batches_tracked")
+            if not any(fnmatchcase(key, pattern) for pattern in ignored)
         }
         self.parameters = sum(
             value.numel() for key, value in self.network.named_parameters() if key in self.shapes
@@ -143,12 +176,17 @@ class TorchBackbone:
         """The outputs of the stages, channels last, for images in 0..255."""
         import torch
 
-        kept = {}
-        hooks = [
-            self.network.get_submodule(stage).register_forward_hook(
-                lambda module, inputs, output, stage=stage: kept.update({stage: output.clone()})
-            )
+        modules = dict(self.network.named_modules())
+        calls = {  # stage → module, which of its calls
+            stage: (stage, "0") if stage in modules else stage.rsplit(".", 1)
             for stage in self.stages
+        }
+        kept = {name: [] for name, _ in calls.values()}
+        hooks = [
+            modules[name].register_forward_hook(
+                lambda module, inputs, output, name=name: kept[name].append(output.clone())
+            )
+            for name in kept
         ]
         mean = np.array([0.485, 0.456, 0.406], "float32")
         deviation = np.array([0.229, 0.224, 0.225], "float32")
@@ -157,7 +195,8 @@ class TorchBackbone:
             self.whole.train(training)(torch.from_numpy(inputs.transpose(0, 3, 1, 2).copy()))
         for hook in hooks:
             hook.remove()
-        return [kept[stage].numpy().transpose(0, 2, 3, 1) for stage in self.stages]
+        outputs = [kept[name][int(call)] for name, call in calls.values()]
+        return [output.numpy().transpose(0, 2, 3, 1) for output in outputs]
 
 
 def relative_difference(output, expected):
@@ -168,7 +207,7 @@ def relative_difference(output, expected):
 def compare(architecture, size):
     """Rows of the table: both modes, every stage."""
     reference = TorchBackbone(architecture)
-    backbone = build_backbone(architecture.name, size)
+    backbone = architecture.backbone(size)
     from_torch(backbone, reference.network.state_dict())
     parameters = sum(int(np.prod(v.shape)) for v in backbone.trainable_variables)
     images = random_images(size)
@@ -210,12 +249,13 @@ def main():
         help="measured anew; the rows of others stay",
     )
     options = parser.parse_args()
-    names = ("keras", keras.backend.backend(), "torch", "torchvision")
-    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names)
-    command = f"KERAS_BACKEND={names[1]} python tests/models/{Path(__file__).name} --architectures"
+    backend = keras.backend.backend()
+    command = f"KERAS_BACKEND={backend} python tests/models/{Path(__file__).name} --architectures"
     rows = [row for row in recorded() if row["architecture"] not in options.architectures]
     for name in options.architectures:
-        for size in SIZES:
+        libraries = ("keras", backend, "torch", ARCHITECTURES[name].library)
+        versions = ", ".join(f"{lib} {importlib.metadata.version(lib)}" for lib in libraries)
+        for size in ARCHITECTURES[name].sizes:
             measured = compare(ARCHITECTURES[name], size)
             worst = max(measured, key=lambda row: row["relative_difference"])
             print(name, size, f"{worst['relative_difference']:.1e}", worst["mode"], worst["stage"])

@@ -15,7 +15,7 @@ from model_helpers import QUICK, SIZE, TENSORFLOW, compiled, numpy, pictures
 
 from keras_shr.errors import KerasShrError
 from keras_shr.models import StableHeatmapRegressor
-from keras_shr.models.backbones import BACKBONES, build_backbone
+from keras_shr.models.backbones import BACKBONES, build_backbone, hrnet
 from keras_shr.models.backbones._common import load_own_weights
 from keras_shr.models.weights import from_torch, state_dict_shapes
 
@@ -37,7 +37,8 @@ def regressor(name, **options):
 def test_features_training_and_saving(name, tmp_path):
     model = compiled(regressor(name), eagerly=TENSORFLOW)
     backbone = model.get_backbone()
-    assert [SIZE // feature.shape[1] for feature in backbone.outputs] == [2, 4, 8, 16, 32]
+    strides = [4] if name.startswith("hrnet") else [2, 4, 8, 16, 32]
+    assert [SIZE // feature.shape[1] for feature in backbone.outputs] == strides
     assert {layer.name for layer in backbone.layers} >= {"images", "preprocessing"}
     images, keypoints = pictures(2)
     before = [numpy(weight).copy() for weight in backbone.trainable_weights]
@@ -57,9 +58,9 @@ def test_features_training_and_saving(name, tmp_path):
 def test_stages_are_those_that_torch_gave(name):
     """With the weights and images for which torch's outputs are on record."""
     size = (64, 64)
-    backbone = build_backbone(name, size)
-    from_torch(backbone, random_weights(state_dict_shapes(backbone)))
     architecture = ARCHITECTURES[name]
+    backbone = architecture.backbone(size)
+    from_torch(backbone, random_weights(state_dict_shapes(backbone)))
     stages = keras_stages(backbone, architecture, random_images(size))
     expected = {
         row["stage"]: float(row["torch_checksum"])
@@ -68,6 +69,18 @@ def test_stages_are_those_that_torch_gave(name):
     }
     found = {name: checksum(stage) for name, stage in zip(architecture.stages, stages, strict=True)}
     assert found == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("size", [(97, 64), (64, 60), (16, 16)])
+def test_hrnet_says_which_sizes_it_takes(size):
+    message = rf"no images of {size[0]} x {size[1]}: .*multiples of 32, or up to 3 pixels less$"
+    with pytest.raises(KerasShrError, match=message):
+        build_backbone("hrnet_w18", size)
+
+
+def test_hrnet_has_three_widths():
+    with pytest.raises(KerasShrError, match=r"no width 20; give one of \(18, 32, 48\)"):
+        hrnet(20, (64, 64))
 
 
 def test_resnet50_takes_caffe_s_colours():

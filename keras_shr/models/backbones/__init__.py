@@ -9,6 +9,7 @@ from functools import partial
 import keras
 
 from keras_shr.errors import KerasShrError
+from keras_shr.models.backbones.hrnet import HRNET_WIDTHS, hrnet, hrnet_finest
 from keras_shr.models.backbones.mobilenet_v2 import MOBILENET_V2_ALPHAS, mobilenet_v2
 from keras_shr.models.backbones.resnet50 import resnet50
 from keras_shr.models.backbones.shufflenet_v2 import SHUFFLENET_V2_CHANNELS, shufflenet_v2
@@ -16,10 +17,13 @@ from keras_shr.models.backbones.vgg19_bn import vgg19_bn
 
 __all__ = [
     "BACKBONES",
+    "HRNET_WIDTHS",
     "MOBILENET_V2_ALPHAS",
     "SHUFFLENET_V2_CHANNELS",
     "build_backbone",
     "freeze_batch_norm",
+    "hrnet",
+    "hrnet_finest",
     "mobilenet_v2",
     "resnet50",
     "set_batch_norm_momentum",
@@ -28,6 +32,7 @@ __all__ = [
 ]
 
 BACKBONES = {
+    **{f"hrnet_w{width}": partial(hrnet_finest, width=width) for width in HRNET_WIDTHS},
     "mobilenet_v2": mobilenet_v2,
     "resnet50": resnet50,
     **{

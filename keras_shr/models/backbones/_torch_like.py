@@ -7,7 +7,7 @@ PyTorch pads alike on both sides. So padding is a layer of its own wherever the 
 from keras import layers
 
 
-def conv(x, filters, kernel_size, name, strides=1, use_bias=False):
+def conv(x, filters, kernel_size, name, strides=1, use_bias=False, kernel_initializer="he_normal"):
     """`torch.nn.Conv2d` with padding `kernel_size // 2`."""
     x, padding = _padded(x, kernel_size, strides, name)
     return layers.Conv2D(
@@ -16,7 +16,7 @@ def conv(x, filters, kernel_size, name, strides=1, use_bias=False):
         strides,
         padding=padding,
         use_bias=use_bias,
-        kernel_initializer="he_normal",
+        kernel_initializer=kernel_initializer,
         name=name,
     )(x)
 
