@@ -133,8 +133,8 @@ def _conv_norm_relu(x, filters, convolution, norm, activation, strides=1):
 
 
 def _conv_norm(x, filters, kernel_size, convolution, norm, strides=1):
-    # The authors' start. With kernels that keep the size of what passes, as elsewhere, the sums
-    # would grow a million times before the normalisations have seen a batch: too far for float16.
+    # The authors' start. Kernels that keep the size of what passes, as elsewhere, let the many sums
+    # reach 3e7 (timm's start) before the normalisations have seen a batch: too far for float16.
     # A new initializer each time, as one gives the same numbers again.
     small = initializers.RandomNormal(stddev=0.001)
     x = conv(x, filters, kernel_size, convolution, strides=strides, kernel_initializer=small)
