@@ -12,6 +12,7 @@ import math
 import statistics
 import sys
 import tempfile
+from pathlib import Path
 
 from keras_shr.data import load_arrays, open_data
 from keras_shr.evaluation import evaluate
@@ -69,7 +70,9 @@ def main():
                 )
             )
             print(score, name, rows[-1]["mean"], f"({shown})", f"z {z:.2f}", flush=True)
-    command = " ".join(["python", *sys.argv])
+    # The model by its name: where it lies on this machine is nobody's business.
+    shown = [Path(a).name if a == options.model else a for a in sys.argv]
+    command = " ".join(["python", *shown])
     with replacing(options.output) as path, open(path, "w", newline="") as file:
         writer = csv.DictWriter(file, FIELDS)
         writer.writeheader()

@@ -31,11 +31,14 @@ def run(arguments):
 
     started = time.time()
     output = Path(arguments.output)
-    spec = f"rendered:{arguments.images}?seed={arguments.seed}&views=front"
+
+    def hands(count):
+        return f"rendered:{count}?seed={arguments.seed}&views=front"
+
     pairs, epochs = 16, 6
     common = Config(
-        data=spec,
-        validation=f"rendered:64?seed={arguments.seed}&split=val&views=front",
+        data=hands(arguments.images),
+        validation=hands(64) + "&split=val",
         image_size=SIZE,
         epochs=epochs,
         steps_per_epoch=-(-arguments.steps // epochs),
@@ -51,12 +54,7 @@ def run(arguments):
     for name, config in runs.items():
         print(f"\n{name}: {arguments.steps} steps on {arguments.images} rendered hands")
         models[name] = train(config, output / name, verbose=2)
-    test = load_arrays(
-        open_data(
-            f"rendered:{arguments.test_images}?seed={arguments.seed}&views=front", "test", SIZE
-        ),
-        0,
-    )
+    test = load_arrays(open_data(hands(arguments.test_images), "test", SIZE), 0)
     report = evaluate(
         models,
         test,

@@ -5,6 +5,7 @@ import numpy as np
 from keras_shr import _random
 from keras_shr._compile import compiled
 from keras_shr.errors import KerasShrError
+from keras_shr.evaluation.perturber import failed
 from keras_shr.perturbations import perturb_kind
 
 
@@ -40,9 +41,7 @@ class NativePerturber:
         except KerasShrError:
             raise
         except Exception as error:
-            raise KerasShrError(
-                f"perturbation {kind!r} of severity {severity} failed: {error}"
-            ) from error
+            raise failed((kind, severity), f"{type(error).__name__}: {error}") from error
         return np.concatenate([np.asarray(picture) for picture in pictures])
 
     def stream(self, tasks):

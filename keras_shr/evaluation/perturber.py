@@ -95,7 +95,7 @@ class Perturber:
         try:
             return worker.perturb_block(self._function, *task)
         except Exception as error:
-            raise _failed(task, f"{type(error).__name__}: {error}") from error
+            raise failed(task, f"{type(error).__name__}: {error}") from error
 
     def _there(self, task):
         process = getattr(self._local, "process", None) or self._start()
@@ -109,7 +109,7 @@ class Perturber:
                 "little memory, ask for fewer workers"
             ) from broken
         if error is not None:
-            raise _failed(task, error)
+            raise failed(task, error)
         return images
 
     def _start(self):
@@ -134,5 +134,6 @@ class Perturber:
         return process
 
 
-def _failed(task, error):
+def failed(task, error):
+    """The error to raise for `(kind, severity, images, seeds)` that could not be perturbed."""
     return KerasShrError(f"perturbation {task[0]!r} of severity {task[1]} failed: {error}")

@@ -41,26 +41,15 @@ def test_an_unknown_implementation_is_refused():
 
 
 def test_the_page_says_which_implementation(tmp_path):
-    report = evaluate(
-        {"honest": fakes.honest_network()},
-        fakes.make_data(3),
-        tmp_path,
-        ("contrast", "speckle_noise"),
-        (1,),
-        progress=False,
-        examples=1,
-        draws=5,
-        implementation="native",
-    )
-    text = report.page.read_text()
+    def run(**options):
+        kinds, severities = ("contrast", "speckle_noise"), (1,)
+        models, data = {"honest": fakes.honest_network()}, fakes.make_data(3)
+        return evaluate(
+            models, data, tmp_path, kinds, severities, progress=False, draws=5, **options
+        )
+
+    text = run(implementation="native", examples=1).page.read_text()
     assert "keras_shr&#x27;s own implementation" in text or "keras_shr's own implementation" in text
     assert "(imagecorruptions)" not in text
     with pytest.raises(KerasShrError, match=r"settings|implementation"):
-        evaluate(
-            {"honest": fakes.honest_network()},
-            fakes.make_data(3),
-            tmp_path,
-            ("contrast", "speckle_noise"),
-            (1,),
-            progress=False,
-        )
+        run()
