@@ -18,6 +18,7 @@ import sys
 import time
 from pathlib import Path
 
+from keras_shr import _compile
 from keras_shr.files import replacing
 from keras_shr.memory import keep_freed_memory
 
@@ -48,23 +49,16 @@ def machine_name():
 
 def compiled(function, jit_compile, example):
     """`function(images, seed)` compiled for the backend; gives a NumPy array."""
-    import keras
     import numpy as np
 
-    if keras.backend.backend() == "jax":
-        import jax
-
-        run = jax.jit(function)
-    else:
+    options = {}
+    if not keras_is_jax():
         import tensorflow as tf
 
-        signature = [
-            tf.TensorSpec([None, *example.shape[1:]], "uint8"),
-            tf.TensorSpec([2], "uint32"),
-        ]
-        run = tf.function(
-            function, input_signature=signature, jit_compile=jit_compile, autograph=False
-        )
+        shapes = {"uint8": [None, *example.shape[1:]], "uint32": [2]}
+        signature = [tf.TensorSpec(shape, dtype) for dtype, shape in shapes.items()]
+        options = {"input_signature": signature, "jit_compile": jit_compile}
+    run = _compile.compiled(function, **options)
     return lambda *arguments: np.asarray(run(*arguments))
 
 

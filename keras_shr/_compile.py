@@ -3,13 +3,18 @@
 import keras
 
 
-def compiled(function):
-    """`function` as a graph of TensorFlow or under JAX's jit; as it is on another backend."""
+def compiled(function, **options):
+    """`function` as a graph of TensorFlow or under JAX's jit; as it is on another backend.
+
+    Args:
+        function: takes and gives tensors.
+        options: of `tf.function`, such as `jit_compile`; without effect on other backends.
+    """
     backend = keras.backend.backend()
     if backend == "tensorflow":
         import tensorflow as tf
 
-        return tf.function(function, autograph=False)
+        return tf.function(function, autograph=False, **options)
     if backend == "jax":
         import jax
 

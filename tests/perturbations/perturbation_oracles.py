@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
+from keras_shr import _compile
 from keras_shr.perturbations import NATIVE, _frost_pictures, _noise, _weather
 
 RANDOM_KINDS = (
@@ -36,14 +37,7 @@ def picture(height, width, seed=0):
 
 def compiled(function, jit_compile=False):
     """`function` of arrays, compiled for the backend; gives NumPy arrays."""
-    if keras.backend.backend() == "jax":
-        import jax
-
-        run = jax.jit(function)
-    else:
-        import tensorflow as tf
-
-        run = tf.function(function, jit_compile=jit_compile, autograph=False)
+    run = _compile.compiled(function, jit_compile=jit_compile)
 
     def call(*arguments):
         return keras.tree.map_structure(np.asarray, run(*arguments))
