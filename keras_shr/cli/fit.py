@@ -1,7 +1,7 @@
 """Train a model; the same command again goes on where it stopped.
 
 keras-shr fit --data my_images --output runs/mine
-keras-shr fit train/configs/real_hands.py --output runs/hands --set epochs=20 model.alpha=0.5
+keras-shr fit train/configs/hand.py --output runs/hand --set epochs=20 model.alpha=0.35
 """
 
 
@@ -9,7 +9,9 @@ def add_arguments(parser):
     parser.add_argument("config", nargs="?", help="Python file that defines `config`")
     parser.add_argument("--output", required=True, help="folder of the run")
     parser.add_argument(
-        "--data", help="data set: a folder, a prepared folder or KIND:PLACE?options"
+        "--data",
+        nargs="+",
+        help="data set: a folder, a prepared folder or KIND:PLACE?options; several are joined",
     )
     parser.add_argument(
         "--set", nargs="+", action="extend", default=[], metavar="NAME=VALUE", help="settings"
@@ -24,6 +26,7 @@ def run(arguments):
     config = load_config(arguments.config) if arguments.config else Config()
     config = config.override(arguments.set)
     if arguments.data:
-        config = config.override([f"data={arguments.data!r}"])
+        data = arguments.data if len(arguments.data) > 1 else arguments.data[0]
+        config = config.override([f"data={data!r}"])
     train(config, arguments.output, arguments.workers, tensorboard=arguments.tensorboard)
     print(f"{arguments.output}: best.keras, model.keras, history.csv, pictures")

@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl
 from keras_shr.data.base import Reader
 from keras_shr.data.coco import COCOReader
 from keras_shr.data.folder import INDEX, FolderReader
+from keras_shr.data.joined import JoinedReader
 from keras_shr.data.manifest import MANIFEST
 from keras_shr.data.prepared import PreparedReader
 from keras_shr.data.rendered import RenderedReader
@@ -60,6 +61,7 @@ def open_data(spec, split: str | None = None, size: int | None = None) -> Reader
             `"folder:hands?subset=rooms,digits"`, `"rendered:1000?seed=3"` or
             `"coco:person.json?images_root=val2017"`; or a path, whose kind is guessed from what
             lies there. A prepared data set is read as such; where `PATH/SPLIT` holds one, that.
+            A list or tuple of these is one data set, its parts one after the other.
         split: the part to read, in the reader's words or as train, val or test. None: what the
             specification says, else the reader's default. Kinds without splits ignore it, but a
             prepared data set of another split is refused.
@@ -71,6 +73,11 @@ def open_data(spec, split: str | None = None, size: int | None = None) -> Reader
     """
     if isinstance(spec, Reader):
         return spec
+    if isinstance(spec, list | tuple):
+        if not spec:
+            raise DataError("an empty list of data sets; name at least one")
+        readers = [open_data(part, split, size) for part in spec]
+        return readers[0] if len(readers) == 1 else JoinedReader(readers)
     kind, place, options = _parse(str(spec))
     if kind is None:
         kind, place = _guess(Path(place), split)

@@ -15,7 +15,8 @@ class Config:
 
     Attributes:
         data: the data set as `keras_shr.data.open_data` takes it: a folder, or a specification
-            such as `"rendered:8000?seed=1"` or `"coco:person.json?images_root=images"`.
+            such as `"rendered:8000?seed=1"` or `"coco:person.json?images_root=images"`; or a list
+            of them, to train on several together.
         split: the part to train on, or None for all of it.
         validation: another data set to validate on; None takes `validation_split` of `data`.
         validation_split: the part to validate on; where `data` has none, `validation_share` of the
@@ -33,7 +34,7 @@ class Config:
         init: a `.keras` file whose weights the run starts from, or None.
     """
 
-    data: str = ""
+    data: str | list = ""
     split: str | None = "train"
     validation: str | None = None
     validation_split: str | None = "val"

@@ -1,6 +1,7 @@
 import json
 import sys
 
+import numpy as np
 import pytest
 
 from keras_shr.data import (
@@ -108,3 +109,28 @@ def test_reading_needs_no_tensorflow():
     package = sys.modules["keras_shr"].__path__[0]
     result = subprocess.run([sys.executable, "-c", code, package], capture_output=True, text=True)
     assert result.stdout.strip() == "[]", result.stderr
+
+
+def test_several_data_sets_are_one(folder_root):
+    joined = open_data([f"folder:{folder_root}", "rendered:3?seed=1"], size=64)
+    parts = open_data(folder_root, size=64), open_data("rendered:3?seed=1", size=64)
+    assert len(joined) == len(parts[0]) + 3
+    assert joined.ids == [*parts[0].ids, *parts[1].ids]
+    assert joined.cpu_bound
+    for i, record in enumerate([*parts[0], *parts[1]]):
+        np.testing.assert_array_equal(joined[i].image, record.image)
+        np.testing.assert_array_equal(joined[i].keypoints, record.keypoints)
+    assert joined[-1].id == parts[1].ids[-1]
+    assert open_data(["rendered:3"], size=64).kind == "rendered"
+
+
+def test_data_sets_that_do_not_fit_are_not_joined(coco_root):
+    with pytest.raises(DataError, match="the id 'rendered-0-000002' is in another"):
+        open_data(["rendered:3", "rendered:3?start=2"])
+    person = f"coco:{coco_root}/person.json?images_root={coco_root}/pictures"
+    with pytest.raises(DataError, match="has 21 keypoints and"):
+        open_data([person, "rendered:3"])
+    with pytest.raises(DataError, match="has 32 pixels and rendered 64"):
+        open_data(["rendered:3?size=64", "rendered:3?size=32&seed=1"])
+    with pytest.raises(DataError, match="an empty list"):
+        open_data([])
