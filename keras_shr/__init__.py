@@ -4,7 +4,17 @@ Importing the package registers its layers, losses, metrics and models, so that
 `keras.saving.load_model` finds them.
 """
 
-from keras_shr import callbacks, data, heatmaps, layers, losses, metrics, models, perturbations
+from keras_shr import (
+    callbacks,
+    data,
+    heatmaps,
+    layers,
+    losses,
+    methods,
+    metrics,
+    models,
+    perturbations,
+)
 from keras_shr.errors import DataError, KerasShrError
 from keras_shr.skeletons import HAND_21, Skeleton
 
@@ -20,6 +30,7 @@ __all__ = [
     "heatmaps",
     "layers",
     "losses",
+    "methods",
     "metrics",
     "models",
     "perturbations",

@@ -1,0 +1,26 @@
+"""Training methods, one file each, behind one interface.
+
+>>> model = keras_shr.methods.build_method("st_a", my_heatmap_network, augmentation={})
+>>> model.compile()
+>>> model.fit(images, keypoints)
+"""
+
+from keras_shr.errors import KerasShrError
+from keras_shr.methods.base import Method
+from keras_shr.methods.variants import VARIANTS
+
+METHODS = {method.name: method for method in VARIANTS}
+
+__all__ = ["METHODS", "Method", "build_method"]
+
+
+def build_method(name, network, /, **common):
+    """The model, not yet compiled, that trains `network` by the method called `name`.
+
+    Args:
+        name: a key of `METHODS`.
+        network, common: see `Method.build`.
+    """
+    if name not in METHODS:
+        raise KerasShrError(f"there is no method {name!r}; there are {', '.join(METHODS)}")
+    return METHODS[name].build(network, **common)

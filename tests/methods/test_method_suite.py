@@ -1,0 +1,110 @@
+"""What every training method has to do: take a step, save, resume, say how many images it runs."""
+
+import keras
+import numpy as np
+import pytest
+from method_helpers import HEATMAP, KEYPOINTS, KINDS, dots, numpy, small_network
+
+from keras_shr.errors import KerasShrError
+from keras_shr.methods import METHODS, build_method
+from keras_shr.models import PairedHeatmapModel
+
+# Of the ten kinds two are quick; the stability trainings have kinds of their own.
+COMMON = {"seed": 3, "augmentation": {"rotation": 5.0, "flip": 0.0}}
+
+
+def build(name, network=None, **common):
+    kinds = {} if "perturbations" in METHODS[name].options else {"perturbations": KINDS}
+    return build_method(name, network or small_network(norm=True), **COMMON | kinds | common)
+
+
+def settings(model):
+    layer = model.augmentation
+    return model.training_config() | {"augmentation": layer.get_config()}
+
+
+def names():
+    """ST_a draws from ten kinds, which take their time to compile."""
+    return [pytest.param(n, marks=pytest.mark.slow if n == "st_a" else ()) for n in METHODS]
+
+
+def test_descriptions():
+    for name, method in METHODS.items():
+        assert method.name == name
+        assert method.title
+        assert method.source
+        assert method.paired == (method.views > 1)
+    assert len({method.title for method in METHODS.values()}) == len(METHODS)
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_step_trains_and_runs_so_many_images(name, monkeypatch):
+    images, keypoints = dots(4)
+    model = build(name)
+    assert model.paired == METHODS[name].paired
+    seen, forward = [], model.output_maps
+
+    def spy(logits, training=False):
+        if training:
+            seen.append(logits.shape[0])
+        return forward(logits, training)
+
+    monkeypatch.setattr(model, "output_maps", spy)
+    model.compile(keras.optimizers.SGD(1e-3), run_eagerly=True)
+    before = [numpy(v) for v in model.trainable_variables]
+    logs = model.train_on_batch(images, keypoints, return_dict=True)
+    after = [numpy(v) for v in model.trainable_variables]
+    assert np.isfinite(list(logs.values())).all()
+    assert any((a != b).any() for a, b in zip(before, after, strict=True))
+    assert seen[-1] == 4 * METHODS[name].views
+    assert model.predict(images, verbose=0).shape == (4, HEATMAP, HEATMAP, KEYPOINTS)
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_saved_model_goes_on_alike(name, tmp_path):
+    images, keypoints = dots(4)
+    model = build(name)
+    model.compile(run_eagerly=True)
+    model.train_on_batch(images, keypoints)
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    assert type(again) is type(model)
+    assert settings(again) == settings(model)
+    again.run_eagerly = True
+    logs = [m.train_on_batch(images, keypoints, return_dict=True) for m in (model, again)]
+    assert logs[0]["loss"] == pytest.approx(logs[1]["loss"], rel=1e-5)
+    for a, b in zip(model.variables, again.variables, strict=True):
+        np.testing.assert_allclose(numpy(a), numpy(b), rtol=1e-3, atol=1e-5)
+
+
+def test_variants_are_what_they_say():
+    network = small_network()
+
+    def parts(name):
+        model = build_method(name, network)
+        return model.target == "highly_differentiated", model.rcc, model.stability
+
+    assert parts("baseline") == parts("supervised") == (False, None, None)
+    assert parts("rcc") == (False, "row_column", None)
+    assert parts("hdhr") == (True, None, None)
+    assert parts("mst") == (False, None, "mst")
+    assert parts("rcc_hdhr") == (True, "row_column", None)
+    assert parts("hdhr_mst") == (True, None, "mst")
+    assert parts("paper") == parts("paper_supervised") == (True, "row_column", "mst")
+    assert parts("symmetric") == (True, "symmetric", "mst")
+    assert parts("st_g") == parts("st_a") == (False, None, "st")
+    both = {n for n in METHODS if build_method(n, network).supervise_perturbed}
+    assert both == {"supervised", "paper_supervised", "ours"}
+    assert build_method("st_g", network).perturbations == ("gaussian_noise",)
+    assert len(build_method("st_a", network).perturbations) == 10
+    plain = PairedHeatmapModel(network, name="ours").training_config()
+    assert build_method("ours", network, name="ours").training_config() == plain
+
+
+def test_numbers_may_be_changed_and_definitions_not():
+    network = small_network()
+    assert build_method("st_a", network, stability_weight=0.5).stability_weight == 0.5
+    with pytest.raises(KerasShrError, match="method st_g is defined by perturbations="):
+        build_method("st_g", network, perturbations=("snow",))
+    with pytest.raises(KerasShrError, match="no method 'sota'; there are baseline"):
+        build_method("sota", network)
