@@ -97,12 +97,13 @@ def room(rng, height, width):
         glass = (250, 250, 245) if rng.random() < 0.4 else to_tuple(colour(rng))
         draw.rectangle([x, y, x + w, y + h], fill=to_tuple(colour(rng, 0.1)))
         bars = int(rng.integers(1, 4))
+        rim_x, rim_y = min(3, 0.4 * w), min(3, 0.8 * h / bars)  # small pictures have small windows
         for i in range(bars):
             draw.rectangle(
                 [
-                    x + 3,
-                    y + 3 + i * h / bars,
-                    x + w - 3,
+                    x + rim_x,
+                    y + rim_y + i * h / bars,
+                    x + w - rim_x,
                     y + (i + 1) * h / bars - 3 if h / bars > 7 else y + h,
                 ],
                 fill=glass,

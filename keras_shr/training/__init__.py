@@ -2,6 +2,6 @@
 
 from keras_shr.training.batches import Batches
 from keras_shr.training.config import Config, load_config
-from keras_shr.training.run import save_for_inference, train
+from keras_shr.training.run import train
 
-__all__ = ["Batches", "Config", "load_config", "save_for_inference", "train"]
+__all__ = ["Batches", "Config", "load_config", "train"]

@@ -24,7 +24,10 @@ class Config:
         validation_share: share held out where there is no validation part.
         validation_limit: at most so many validation images.
         image_size: side of the images in pixels.
-        model: keyword arguments of `StableHeatmapRegressor`.
+        method: a training method by its name in `keras_shr.methods.METHODS`, such as `"augmix"`;
+            None trains as `model` says, by default with our recipe.
+        model: keyword arguments of `StableHeatmapRegressor`; with a `method` those of the network,
+            and `augmentation`.
         learning_rate: highest rate of the default schedule.
         batch_size: labelled images in a step. Perturbed copies come on top.
         epochs: passes over the data.
@@ -41,6 +44,7 @@ class Config:
     validation_share: float = 0.1
     validation_limit: int = 512
     image_size: int = 256
+    method: str | None = None
     model: dict = field(default_factory=dict)
     learning_rate: float = 2e-3
     batch_size: int = 32

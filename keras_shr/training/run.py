@@ -17,13 +17,16 @@ from keras_shr.data import (
 )
 from keras_shr.errors import DataError, KerasShrError
 from keras_shr.files import read_json, replacing, write_text
+from keras_shr.methods import build_method
 from keras_shr.models import StableHeatmapRegressor, default_optimizer
 from keras_shr.training.batches import Batches
 
 _ARRAY_BYTES = 8e9
+_STREAM_BYTES = 1e9
+"""Prepared data above this are streamed under TensorFlow; below it memory is simpler and faster."""
 
 
-def train(config, output, workers=0, verbose="auto", tensorboard=False):
+def train(config, output, workers=0, verbose="auto", tensorboard=False, callbacks=()):
     """Trains a `StableHeatmapRegressor`.
 
     The folder then holds `config.json`, `history.csv`, `pictures/`, `best.keras` (best validation
@@ -36,6 +39,7 @@ def train(config, output, workers=0, verbose="auto", tensorboard=False):
         workers: processes that load or render data, 0 for all cores.
         verbose: as for `keras.Model.fit`.
         tensorboard: also write TensorBoard scalars.
+        callbacks: more of them, called after an epoch has been backed up.
 
     Returns:
         The trained model.
@@ -47,19 +51,23 @@ def train(config, output, workers=0, verbose="auto", tensorboard=False):
     settings = _check_folder(output, config)
     keras.utils.set_random_seed(config.seed)
     reader = _open(config.data, config.split, config.image_size)
-    streamed = isinstance(reader, PreparedReader) and keras.config.backend() == "tensorflow"
+    streamed = (
+        isinstance(reader, PreparedReader)
+        and keras.config.backend() == "tensorflow"
+        and _bytes(reader) > _STREAM_BYTES
+    )
     training, validation = _load(config, reader, streamed, workers)
     model = build_model(config, reader.skeleton)
     write_text(output / "config.json", settings)
     first_epoch = BackupAndResume.finished_epochs(output / "backup")
-    callbacks = run_callbacks(
+    own = run_callbacks(
         output,
         validation,
         config.validate_every,
         pictures=validation.take(range(min(4, len(validation)))),
         tensorboard=tensorboard,
     )
-    common = {"epochs": config.epochs, "callbacks": callbacks, "verbose": verbose}
+    common = {"epochs": config.epochs, "callbacks": [*own, *callbacks], "verbose": verbose}
     if streamed:
         batches = tfrecord_dataset(
             reader.root,
@@ -75,34 +83,44 @@ def train(config, output, workers=0, verbose="auto", tensorboard=False):
         steps = config.steps_per_epoch
         batches = Batches(training, config.batch_size, config.seed, steps, first_epoch)
         model.fit(batches, **common)
-    save_for_inference(model, output / "model.keras")
+    _save_for_inference(model, config, output / "model.keras")
     return model
 
 
 def build_model(config, skeleton):
     """The compiled model of a `Config`."""
-    model = StableHeatmapRegressor(
-        len(skeleton),
-        image_size=config.image_size,
-        skeleton=skeleton,
-        seed=config.seed,
-        **config.model,
-    )
+    model = _uncompiled(config, skeleton)
     if config.init:
         _start_from(model, config.init)
     model.compile(default_optimizer(config.learning_rate))
     return model
 
 
-def save_for_inference(model, path):
+def _uncompiled(config, skeleton):
+    options = {"seed": config.seed} | config.model
+    model = StableHeatmapRegressor(
+        len(skeleton), image_size=config.image_size, skeleton=skeleton, **options
+    )
+    if config.method is None:
+        return model
+    return build_method(
+        config.method,
+        model.network,
+        skeleton=skeleton,
+        augmentation=model.augmentation,
+        seed=model.seed,
+    )
+
+
+def _save_for_inference(model, config, path):
     """Saves a `.keras` file without optimizer state and in float32, for any machine.
 
     A third of the size; half precision would be emulated on a CPU, many times slower. The file
     appears under its name only when it is complete.
     """
-    plain = type(model).from_config(model.get_config() | {"dtype": "float32"})
+    config = dataclasses.replace(config, model=config.model | {"dtype": "float32"})
+    plain = _uncompiled(config, model.skeleton)
     plain.set_weights(model.get_weights())
-    path = Path(path)
     with replacing(path) as temporary:
         plain.save(temporary)
 
@@ -161,7 +179,7 @@ def _load(config, reader, streamed, workers):
         if validation is None:
             raise KerasShrError(f"{config.data}: has no validation part; set validation=...")
         return None, validation
-    needed = len(reader) * reader.size**2 * 3
+    needed = _bytes(reader)
     if needed > _ARRAY_BYTES:
         raise KerasShrError(
             f"{reader.name}: {len(reader)} images of {reader.size} px need {needed / 1e9:.0f} GB "
@@ -171,6 +189,10 @@ def _load(config, reader, streamed, workers):
     if validation is None:
         training, validation = hold_out(training, config)
     return training, validation
+
+
+def _bytes(reader):
+    return len(reader) * reader.size**2 * 3
 
 
 def hold_out(data, config):

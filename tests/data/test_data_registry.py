@@ -111,9 +111,9 @@ def test_reading_needs_no_tensorflow():
     assert result.stdout.strip() == "[]", result.stderr
 
 
-def test_several_data_sets_are_one(folder_root):
-    joined = open_data([f"folder:{folder_root}", "rendered:3?seed=1"], size=64)
-    parts = open_data(folder_root, size=64), open_data("rendered:3?seed=1", size=64)
+def test_several_data_sets_are_one(stb_root):
+    joined = open_data([f"stb:{stb_root}", "rendered:3?seed=1"], "test", 64)
+    parts = open_data(stb_root, "test", 64), open_data("rendered:3?seed=1", "test", 64)
     assert len(joined) == len(parts[0]) + 3
     assert joined.ids == [*parts[0].ids, *parts[1].ids]
     assert joined.cpu_bound

@@ -8,6 +8,7 @@ import pytest
 from keras_shr.data.records import KeypointData
 from keras_shr.errors import KerasShrError
 from keras_shr.rendering import render_hands, render_sample
+from keras_shr.rendering.background import room
 from keras_shr.rendering.camera import UPRIGHT, mirrored, turn, visibility
 from keras_shr.rendering.geometry import Hand
 from keras_shr.rendering.people import random_person
@@ -185,3 +186,10 @@ def test_wrong_arguments_are_named():
         render_hands(0)
     with pytest.raises(KerasShrError, match="size is 8"):
         render_hands(1, size=8)
+
+
+def test_small_pictures_have_every_background():
+    """Windows of a room can be narrower than their frame at 32 px."""
+    for seed in range(60):
+        picture = room(np.random.default_rng(seed), 32, 32)
+        assert picture.shape == (32, 32, 3)

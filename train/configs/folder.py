@@ -2,7 +2,7 @@
 
     keras-shr fit train/configs/folder.py --data my_images --output runs/mine
 
-Hardware, time and score: `train/compare.py` ran this recipe with 64 pairs a step, 1,800 steps, in
+Hardware, time and score: this recipe was run with 64 pairs a step, 1,800 steps, in
 mixed_bfloat16 on 2,719 hand photographs, in about three minutes on an H100 shared with other runs:
 validation AUC .815, under the seen kinds .760 (pseudo-labels; results/comparison_curves.csv). This
 configuration has half the batch, for small machines, and was not run to its end.

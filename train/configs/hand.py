@@ -2,8 +2,9 @@
 
     keras-shr fit train/configs/hand.py --output runs/hand --set init=runs/real/ours-0/model.keras
 
-`init` is the model "ours", seed 0, of `train/compare.py` on the photographs alone (see that file for
-its command). Without `--set init=...` training starts from random weights and needs more epochs.
+`init` is the model "ours", seed 0, of results/comparison_curves.csv, trained on the photographs
+alone. Without `--set init=...` training starts from random weights and needs more
+epochs.
 """
 
 from keras_shr.training import Config

@@ -1,0 +1,52 @@
+"""Train and evaluate what the paper's tables and figures compare; the same command goes on.
+
+keras-shr reproduce sota ablation --size cpu --output runs/cpu
+keras-shr reproduce architectures --size gpu --output runs/gpu --time-limit 540
+keras-shr reproduce all --data rhd=prepared/rhd stb=prepared/stb --size paper --output runs/paper
+
+`keras-shr report OUTPUT` makes tables, figures and a page of it. Several processes may work in one
+folder. The exit status is 0 when all cells are done and 3 when some are left.
+"""
+
+LEFT = 3
+
+
+def add_arguments(parser):
+    parser.add_argument(
+        "suites", nargs="+", help="table1-table3, fig6-fig10, ablation, sota, architectures, all"
+    )
+    parser.add_argument("--output", required=True, help="folder of the run")
+    parser.add_argument(
+        "--data",
+        nargs="+",
+        default=["rendered"],
+        metavar="NAME=DATA",
+        help="rendered (made on the spot), or data sets with train and test parts",
+    )
+    parser.add_argument("--size", default="cpu", help="cpu, gpu or paper")
+    parser.add_argument("--seeds", type=int, default=1, help="how many, counted from 0")
+    parser.add_argument("--time-limit", type=float, metavar="SECONDS", help="stop before this")
+    parser.add_argument("--workers", type=int, default=0, help="processes, 0 for all cores")
+
+
+def run(arguments):
+    import os
+
+    # The step of a method is compiled once for all seeds and all calls.
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", f"{arguments.output}/compiled")
+    from keras_shr.reproduction import reproduce
+
+    left = reproduce(
+        arguments.suites,
+        arguments.output,
+        arguments.data,
+        arguments.size,
+        arguments.seeds,
+        arguments.time_limit,
+        arguments.workers,
+    )
+    if left:
+        print(f"{arguments.output}: {len(left)} cells left; the same command goes on")
+        return LEFT
+    print(f"{arguments.output}: all cells done; see them by `keras-shr report {arguments.output}`")
+    return 0

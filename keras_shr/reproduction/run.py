@@ -1,0 +1,161 @@
+"""Plans the cells of suites and works them off, as far as time allows."""
+
+import contextlib
+import gc
+import os
+import time
+import traceback
+from pathlib import Path
+
+import keras
+
+from keras_shr.errors import KerasShrError
+from keras_shr.files import read_json, remove_leftovers, write_json, write_text
+from keras_shr.reproduction import clock
+from keras_shr.reproduction.clock import Deadline, Estimate, OutOfTime
+from keras_shr.reproduction.data_sets import load_test, make_data_set, parse_data
+from keras_shr.reproduction.one_cell import DONE, Work, run_cell
+from keras_shr.reproduction.results import write_tables
+from keras_shr.reproduction.sizes import SIZES
+from keras_shr.reproduction.suites import planned_cells
+
+PLAN = "plan.json"
+
+
+def reproduce(
+    suites,
+    output,
+    data=("rendered",),
+    size="cpu",
+    seeds=1,
+    time_limit=None,
+    workers=0,
+    say=clock.say,
+):
+    """Trains and evaluates the cells of suites in `output` and writes its tables.
+
+    The same call goes on where an earlier one stopped, also on another machine that has the
+    folder. Several processes may work in one folder: each takes cells that no other has.
+
+    Args:
+        suites: names in `keras_shr.reproduction.SUITES`. Those of earlier calls stay in the plan.
+        output: the run's folder.
+        data: `"rendered"` or `"NAME=SPECIFICATION"` with the parts train and test.
+        size: a key of `SIZES`, or a `Size`.
+        seeds: how many, from 0.
+        time_limit: seconds after which it stops, in a state to go on from; compiling a training
+            step cannot be stopped.
+        workers: processes that render and perturb, 0 for all cores.
+        say: takes one line of progress.
+
+    Returns:
+        The cells that are left, an empty list when all are done.
+
+    Raises:
+        KerasShrError: settings that have to be changed. A cell that fails does not end the run: it
+            is named in cells.csv and tried again by the next call.
+    """
+    deadline = Deadline(time_limit)
+    output = Path(output)
+    cells, size, specs = _plan(output, suites, data, size, seeds)
+    todo = [cell for cell in cells if not (output / "cells" / cell.key / DONE).exists()]
+    say(f"{len(cells)} cells, {len(cells) - len(todo)} of them done")
+    try:
+        sets = _data_sets(output, specs, size, deadline, workers, say)
+    except OutOfTime:
+        return todo
+    if todo:
+        tests = {name: load_test(found, size) for name, found in sets.items()}
+        work = Work(size, sets, tests, deadline, say, workers or None)
+        _work_off(todo, output, work, say)
+    write_tables(output, cells, size, sets)
+    return [cell for cell in cells if not (output / "cells" / cell.key / DONE).exists()]
+
+
+def _plan(output, suites, data, size, seeds):
+    """The cells of this and of earlier calls; the settings must be the earlier ones."""
+    size = SIZES.get(size, size)
+    if isinstance(size, str):
+        raise KerasShrError(f"there is no size {size!r}; there are {', '.join(SIZES)}")
+    plan = {"size": size.to_dict(), "data": parse_data(data)}
+    before = read_json(output / PLAN)
+    if before is not None:
+        for key, value in plan.items():
+            if before[key] != value:
+                changed = [k for k in value if before[key].get(k) != value[k]] or list(before[key])
+                raise KerasShrError(
+                    f"{output}: holds a run with another {key} ({changed[0]}="
+                    f"{before[key].get(changed[0])!r}); give another --output"
+                )
+        suites = list(dict.fromkeys([*before["suites"], *suites]))
+        seeds = max(seeds, before["seeds"])
+    cells = planned_cells(suites, plan["data"], seeds)
+    write_json(output / PLAN, plan | {"suites": list(suites), "seeds": seeds})
+    return cells, size, plan["data"]
+
+
+def _data_sets(output, specs, size, deadline, workers, say):
+    last = [time.monotonic()]
+
+    def progress(done, count, part):
+        if time.monotonic() - last[0] > 10:
+            last[0] = time.monotonic()
+            say(f"rendering: {done} of {count} ({part})")
+        deadline.check()
+
+    sets = {}
+    for name, spec in specs.items():
+        folder = output / "data" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        with _lock(folder, wait=True):
+            sets[name] = make_data_set(name, spec, size, folder, workers, progress)
+    return sets
+
+
+def _work_off(todo, output, work, say):
+    estimate = Estimate()
+    for number, cell in enumerate(todo, 1):
+        folder = output / "cells" / cell.key
+        folder.mkdir(parents=True, exist_ok=True)
+        with _lock(folder) as mine:
+            if not mine or (folder / DONE).exists():
+                continue
+            say(f"[{number}/{len(todo)}] {cell}{estimate.left(todo[number - 1 :])}")
+            started = time.monotonic()
+            try:
+                work.deadline.check()
+                run_cell(cell, folder, work)
+            except OutOfTime:
+                say("the time limit was reached; the same command goes on")
+                return
+            except Exception as error:
+                # Hours of other cells should not be lost to one.
+                write_text(folder / "failed.txt", f"{_line(error)}\n{traceback.format_exc()}")
+                say(f"  failed: {_line(error)} ({folder / 'failed.txt'})")
+                continue
+            (folder / "failed.txt").unlink(missing_ok=True)
+            remove_leftovers(folder / "*")
+            estimate.add(cell, time.monotonic() - started)
+        keras.utils.clear_session()
+        gc.collect()
+
+
+def _line(error):
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+@contextlib.contextmanager
+def _lock(folder, wait=False):
+    """Whether this process has the folder to itself; a process that dies lets go of it."""
+    with open(folder / ".lock", "w") as file:
+        if os.name != "posix":  # one process at a time elsewhere
+            yield True
+            return
+        import fcntl
+
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            yield False
+            return
+        yield True

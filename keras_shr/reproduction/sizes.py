@@ -1,0 +1,110 @@
+"""How large a comparison is: what all its cells share, so that it is fair."""
+
+from dataclasses import asdict, dataclass
+
+from keras_shr.reproduction.suites import MAIN
+
+
+@dataclass(frozen=True)
+class Size:
+    """Settings of a run.
+
+    Attributes:
+        train_images, validation_images, test_images: how many hands are rendered, and the most
+            that are taken of other data for validation and testing (None: all).
+        views: of the rendered hands, see `keras_shr.rendering.render_sample`.
+        image_size: side in pixels.
+        heatmap_stride: image pixels for each heatmap pixel; the hourglass has its own, 4.
+        alpha: width of MobileNetV2.
+        filters: widths of MobileNetV2's upsampling stages; the others take the last for all.
+        images_per_step: images that pass through the network in a step, whatever the method: one
+            that shows each labelled image n times takes an n-th of them.
+        steps: of training.
+        epochs: in how many slices they are trained: a killed run loses one slice at most.
+        learning_rate: highest of the schedule.
+        rotation: of the augmentation, degrees.
+        dtype: precision policy in training.
+        severities: of the perturbations in the evaluation.
+    """
+
+    train_images: int
+    validation_images: int | None
+    test_images: int | None
+    views: str
+    image_size: int
+    heatmap_stride: int
+    alpha: float
+    filters: tuple[int, ...]
+    images_per_step: int
+    steps: int
+    epochs: int
+    learning_rate: float = 2e-3
+    rotation: float = 40.0
+    dtype: str = "float32"
+    severities: tuple[int, ...] = (1, 2, 3, 4, 5)
+
+    def network(self, architecture) -> dict:
+        """Keyword arguments of `StableHeatmapRegressor` for an architecture."""
+        options = {"backbone": architecture}
+        if architecture != "stacked_hourglass":
+            options["heatmap_stride"] = self.heatmap_stride
+            options["filters"] = self.filters if architecture == MAIN else self.filters[-1]
+        if architecture == MAIN:
+            options["alpha"] = self.alpha
+        return options
+
+    def to_dict(self) -> dict:
+        """The settings, JSON-ready."""
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+
+
+SIZES = {
+    # Two cores, minutes a cell: shows the pipeline and large effects. Networks do not converge.
+    "cpu": Size(
+        train_images=2000,
+        validation_images=64,
+        test_images=96,
+        views="front",
+        image_size=64,
+        heatmap_stride=2,
+        alpha=0.35,
+        filters=(64, 48, 32, 32),
+        images_per_step=24,
+        steps=800,
+        epochs=10,
+        severities=(1, 3, 5),
+    ),
+    # One data-centre GPU, about ten minutes a cell.
+    "gpu": Size(
+        train_images=20000,
+        validation_images=256,
+        test_images=512,
+        views="all",
+        image_size=128,
+        heatmap_stride=2,
+        alpha=0.5,
+        filters=(128, 64, 64, 64),
+        images_per_step=126,
+        steps=16000,
+        epochs=20,
+        dtype="mixed_bfloat16",
+    ),
+    # For whoever has RHD and STB. The paper gives the backbone, the perturbations and the official
+    # splits; every other line is not in the paper and follows mmpose's recipe for RHD.
+    "paper": Size(
+        train_images=41258,
+        validation_images=1000,
+        test_images=None,
+        views="all",
+        image_size=256,
+        heatmap_stride=4,
+        alpha=1.0,
+        filters=(256, 256, 256),
+        images_per_step=126,
+        steps=70000,
+        epochs=210,
+        learning_rate=1e-3,
+        rotation=180.0,
+    ),
+}
+"""The values of `--size`."""
