@@ -90,11 +90,17 @@ class _StatefulTrainer(_Trainer):
 
 class _JaxTrainer(_Trainer):
     def train_step(self, state, data):
-        # Everything that a step reads has to be an argument in JAX, the number of the step too.
-        mapping = zip(self.optimizer.variables, state[2], strict=True)
-        with keras.StatelessScope(state_mapping=mapping):
-            step = _batches_seen(self.optimizer).value
-        return super().train_step(state, self.make_pairs(data, step))
+        # Everything that a step reads has to be an argument in JAX: the number of the step, and
+        # the network's weights where the views depend on them. What the scope collects is dropped.
+        variables = (
+            *self.trainable_variables,
+            *self.non_trainable_variables,
+            *self.optimizer.variables,
+        )
+        values = (value for group in state[:3] for value in group)
+        with keras.StatelessScope(state_mapping=zip(variables, values, strict=True)):
+            data = self.make_pairs(data, _batches_seen(self.optimizer).value)
+        return super().train_step(state, data)
 
 
 PairTrainer = _JaxTrainer if keras.config.backend() == "jax" else _StatefulTrainer

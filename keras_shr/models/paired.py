@@ -198,11 +198,57 @@ class PairedHeatmapModel(PairTrainer, KeypointPrediction, keras.Model):
 
     # Training
 
+    # Another training method is a subclass that overrides `views`, `make_views` and `view_losses`
+    # (keras_shr.methods).
+
+    @property
+    def views(self):
+        """How many versions of each image a training step runs."""
+        wanted = self.supervise_perturbed or self.stability_loss is not None
+        return 2 if wanted and self.perturbations is not None else 1
+
     @property
     def paired(self):
-        """Whether a training step runs a perturbed copy beside the clean images."""
-        wanted = self.supervise_perturbed or self.stability_loss is not None
-        return wanted and self.perturbations is not None
+        """Whether a training step runs further versions beside the clean images."""
+        return self.views > 1
+
+    def make_views(self, images, keypoints, sample_weight, seed):
+        """The versions of a batch that a training step runs: here clean, then perturbed.
+
+        Args:
+            images: float32 `(batch, height, width, 3)` in 0..255, augmented.
+            keypoints: `(batch, keypoints, 3)` of these images.
+            sample_weight: as given to `fit`, or `None`.
+            seed: `(2,)` uint32 tensor, another one in each step.
+
+        Returns:
+            A list of `views` image batches.
+        """
+        if not self.paired:
+            return [images]
+        arguments = self.perturbations, self.severities, self.force_perturbations
+        return [images, perturb(images, seed, *arguments)]
+
+    def view_losses(self, target, maps, images, sample_weight):
+        """The losses of one stack of a network in a training step.
+
+        Args:
+            target: `(batch, h, w, keypoints)`.
+            maps: a list of `views` output maps of that shape.
+            images: the list that `make_views` gave, or `None` where maps came from elsewhere.
+            sample_weight: as given to `fit`, or `None`.
+
+        Returns:
+            Supervision and stability, scalars; stability is `None` where there is no such loss.
+        """
+        supervised = maps if self.supervise_perturbed else maps[:1]
+        # The views have the same labels, so the mean over both is the mean of the two.
+        supervision = sum(self.supervision_loss(target, each, sample_weight) for each in supervised)
+        stability = None
+        if self.paired and self.stability_loss is not None:
+            weights = self.keypoint_weights(target, sample_weight)
+            stability = self.stability_loss(maps[0], maps[1], weights)
+        return supervision / len(supervised), stability
 
     def make_pairs(self, data, step):
         """The batch that a training step sees.
@@ -212,8 +258,8 @@ class PairedHeatmapModel(PairTrainer, KeypointPrediction, keras.Model):
             step: integer scalar tensor, the number of the step.
 
         Returns:
-            Images (clean, then perturbed; clean alone where not `paired`), a dictionary of
-            keypoints and the weight lambda, and the sample weights.
+            Images (one view after the other: clean, then perturbed), a dictionary of keypoints and
+            the weight lambda, and the sample weights.
         """
         images, keypoints, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         if keypoints is None:
@@ -223,11 +269,8 @@ class PairedHeatmapModel(PairTrainer, KeypointPrediction, keras.Model):
         keypoints = ops.cast(keypoints, "float32")
         if self.augmentation is not None:
             images, keypoints = self.augmentation(images, keypoints, seed=geometry)
-        if self.paired:
-            perturbed = perturb(
-                images, photometry, self.perturbations, self.severities, self.force_perturbations
-            )
-            images = ops.concatenate([images, perturbed], axis=0)
+        views = self.make_views(images, keypoints, sample_weight, photometry)
+        images = views[0] if len(views) == 1 else ops.concatenate(views, axis=0)
         weight = self.stability_weight
         weight = weight(step) if callable(weight) else ops.convert_to_tensor(weight, "float32")
         return images, {"keypoints": keypoints, "stability_weight": weight}, sample_weight
@@ -245,38 +288,38 @@ class PairedHeatmapModel(PairTrainer, KeypointPrediction, keras.Model):
 
         Of a network with several outputs each takes both losses, and their mean counts.
         """
-        pair = isinstance(y, dict)
-        target = self.targets(y["keypoints"] if pair else y)
-        stacks, count = keras.tree.flatten(y_pred), ops.shape(target)[0]
-        supervision = stability = 0.0
-        for maps in stacks:
-            # The gradient of a split is one concatenation; that of two slices pads each.
-            halves = ops.split(maps, 2) if pair and self.paired else (maps[:count], None)
-            supervision += self._supervision(target, *halves, maps, sample_weight) / len(stacks)
-            stability += self._stability(target, *halves, sample_weight) / len(stacks)
+        training = isinstance(y, dict)
+        target = self.targets(y["keypoints"] if training else y)
+        count = ops.shape(target)[0]
+
+        def views_of(batch):
+            # The gradient of a split is one concatenation; that of slices pads each.
+            return ops.split(batch, self.views) if self.views > 1 else [batch[:count]]
+
+        def losses_of(maps):
+            if not training:
+                return self.supervision_loss(target, maps[:count], sample_weight), None
+            images = None if x is None else views_of(x)
+            return self.view_losses(target, views_of(maps), images, sample_weight)
+
+        stacks = [losses_of(maps) for maps in keras.tree.flatten(y_pred)]
+        loss = supervision = sum(each for each, _ in stacks) / len(stacks)
         self._supervision_tracker.update_state(supervision * losses.base.replicas())
-        loss = supervision
-        if pair and self.paired and self.stability_loss is not None:
+        if stacks[0][1] is not None:
+            stability = sum(each for _, each in stacks) / len(stacks)
             self._stability_tracker.update_state(stability * losses.base.replicas())
             loss = loss + y["stability_weight"] * stability
         for extra_loss in self.losses:
             loss = loss + ops.cast(extra_loss, "float32")
         return loss
 
-    def _supervision(self, target, clean, perturbed, both, sample_weight):
-        if perturbed is None or not self.supervise_perturbed:
-            return self.supervision_loss(target, clean, sample_weight)
-        weights = None if sample_weight is None else ops.concatenate([sample_weight] * 2)
-        return self.supervision_loss(ops.concatenate([target] * 2), both, weights)
-
-    def _stability(self, target, clean, perturbed, sample_weight):
-        if perturbed is None or self.stability_loss is None:
-            return 0.0
+    def keypoint_weights(self, target, sample_weight=None):
+        """float32 `(batch, keypoints)`: 0 where there is no target, else the sample's weight."""
         weights = ops.cast(ops.max(target, axis=(1, 2)) > 0, "float32")
         if sample_weight is not None:
             extra = ops.cast(sample_weight, "float32")
             weights = weights * (extra[:, None] if len(extra.shape) == 1 else extra)
-        return self.stability_loss(clean, perturbed, weights)
+        return weights
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         """Keypoint metrics of the clean images, in image pixels."""

@@ -4,19 +4,8 @@ import contextlib
 
 import keras
 
-from keras_shr.errors import KerasShrError
-from keras_shr.models.backbones import (
-    BACKBONES,
-    build_backbone,
-    freeze_batch_norm,
-    set_batch_norm_momentum,
-)
+from keras_shr.models._assembly import HEAD_OPTIONS, build_network
 from keras_shr.models.paired import PairedHeatmapModel
-from keras_shr.models.upsampling import (
-    coarsest_stride,
-    upsample_to_heatmaps,
-    upsampling_stages,
-)
 
 
 @contextlib.contextmanager
@@ -29,49 +18,6 @@ def _dtype_policy(policy):
         keras.config.set_dtype_policy(before)
 
 
-def build_network(
-    num_keypoints,
-    image_size,
-    backbone,
-    weights,
-    backbone_options,
-    heatmap_stride,
-    filters,
-    skip_connections,
-    batch_norm_momentum,
-    frozen_batch_norm,
-):
-    """Images in 0..255 to logits; arguments as in `StableHeatmapRegressor`."""
-    images = keras.Input((*image_size, 3), name="images")
-    features_of = build_backbone(backbone, image_size, weights, **backbone_options)
-    features = keras.tree.flatten(features_of(images))
-    stride = coarsest_stride(features, image_size)
-    stages = upsampling_stages(stride, heatmap_stride)
-    filters = (filters,) * stages if isinstance(filters, int) else tuple(filters)
-    if len(filters) != stages:
-        raise KerasShrError(
-            f"filters has {len(filters)} widths; from stride {stride} to heatmaps of stride "
-            f"{heatmap_stride} it takes {stages}"
-        )
-    logits = upsample_to_heatmaps(features, num_keypoints, filters, skip_connections)
-    network = keras.Model(images, logits, name="heatmap_network")
-    set_batch_norm_momentum(network, batch_norm_momentum)
-    if frozen_batch_norm:
-        freeze_batch_norm(features_of)
-    return network
-
-
-def _options_of(backbone, alpha):
-    """The arguments that a backbone's function takes beside its weights."""
-    if backbone == "mobilenet_v2":
-        return {"alpha": alpha}
-    if isinstance(backbone, str) and backbone in BACKBONES and alpha != 1:
-        raise KerasShrError(
-            f"alpha={alpha} is a width of mobilenet_v2; {backbone} has one width: leave alpha out"
-        )
-    return {}
-
-
 @keras.saving.register_keras_serializable(package="keras_shr")
 class StableHeatmapRegressor(PairedHeatmapModel):
     """A keypoint model that is trained to give the same answer on a slightly worse picture.
@@ -81,16 +27,19 @@ class StableHeatmapRegressor(PairedHeatmapModel):
 
     Args:
         num_keypoints: channels of the heatmaps.
-        image_size: side in pixels or `(height, width)`, divisible by the backbone's stride (32).
+        image_size: side in pixels or `(height, width)`, divisible by the backbone's stride (32; the
+            stacked hourglass takes multiples of 64).
         backbone: `"hrnet_w18"` (or `w32`, `w48`; stride 4, so that there is nothing to upsample),
             `"mobilenet_v2"`, `"resnet50"`, `"shufflenet_v2_x0_5"` (or `x1_0`, `x1_5`, `x2_0`),
-            `"vgg19_bn"`, or a `keras.Model` with feature maps as outputs, which then does its own
+            `"vgg19_bn"`; `"stacked_hourglass"` (two, which make heatmaps themselves and both take
+            the losses); or a `keras.Model` with feature maps as outputs, which then does its own
             preprocessing.
         weights: `None`, `"imagenet"` (MobileNetV2, ResNet50) or a weights file, for a backbone
             given by name. `keras_shr.models.weights.from_torch` loads PyTorch's for the others.
         alpha: width multiplier of MobileNetV2, for that backbone only.
-        heatmap_stride: image pixels for each heatmap pixel.
-        filters: width of the upsampling stages, an int or one for each stage.
+        heatmap_stride: image pixels for each heatmap pixel; 4 for the stacked hourglass.
+        filters: width of the upsampling stages, an int or one for each stage. The stacked hourglass
+            has none.
         skip_connections: add the backbone's finer feature maps while upsampling.
         batch_norm_momentum: of all batch normalisations; keras.applications' 0.999 is too slow for
             training from scratch.
@@ -116,9 +65,9 @@ class StableHeatmapRegressor(PairedHeatmapModel):
         backbone="mobilenet_v2",
         weights=None,
         alpha=1.0,
-        heatmap_stride=4,
-        filters=128,
-        skip_connections=True,
+        heatmap_stride=HEAD_OPTIONS["heatmap_stride"],
+        filters=HEAD_OPTIONS["filters"],
+        skip_connections=HEAD_OPTIONS["skip_connections"],
         batch_norm_momentum=0.98,
         frozen_batch_norm=False,
         dtype=None,
@@ -128,16 +77,19 @@ class StableHeatmapRegressor(PairedHeatmapModel):
         if isinstance(backbone, dict):
             backbone = keras.saving.deserialize_keras_object(backbone)
         policy = keras.dtype_policies.get(dtype) if dtype else keras.config.dtype_policy()
+        head_options = {
+            "heatmap_stride": heatmap_stride,
+            "filters": filters,
+            "skip_connections": skip_connections,
+        }
         with _dtype_policy(policy):
             network = build_network(
                 num_keypoints,
                 size,
                 backbone,
                 weights,
-                _options_of(backbone, alpha),
-                heatmap_stride,
-                filters,
-                skip_connections,
+                alpha,
+                head_options,
                 batch_norm_momentum,
                 frozen_batch_norm,
             )
@@ -146,9 +98,7 @@ class StableHeatmapRegressor(PairedHeatmapModel):
             "image_size": size,
             "backbone": backbone,
             "alpha": alpha,
-            "heatmap_stride": heatmap_stride,
-            "filters": filters,
-            "skip_connections": skip_connections,
+            **head_options,
             "batch_norm_momentum": batch_norm_momentum,
             "frozen_batch_norm": frozen_batch_norm,
             "dtype": policy.name,
@@ -159,9 +109,12 @@ class StableHeatmapRegressor(PairedHeatmapModel):
     def get_backbone(self):
         """The model from images in 0..255 to feature maps, inside `network`.
 
+        A stacked hourglass is one piece, so it is the whole `network`, logits and all.
+
         Not a property: Keras would save whatever an attribute holds a second time.
         """
-        return next(layer for layer in self.network.layers if isinstance(layer, keras.Model))
+        inner = (layer for layer in self.network.layers if isinstance(layer, keras.Model))
+        return next(inner, self.network)
 
     def get_config(self):
         # Weights come from the saved file, not from where training began.

@@ -20,12 +20,16 @@ CLASSIFIER_HEADS = (
 COARSE_BRANCHES = ("stage4.2.fuse_layers.[123].*",)
 """Keys of HRNet that the finest branch does without: the last fusions into the other three."""
 
+IDLE_SKIPS = ("*.skip_layer.conv.*",)
+"""Keys of the hourglass authors' port that no image passes through: residuals of equal width."""
 
-def from_torch(model, state_dict, ignore=CLASSIFIER_HEADS + COARSE_BRANCHES):
+
+def from_torch(model, state_dict, ignore=CLASSIFIER_HEADS + COARSE_BRANCHES + IDLE_SKIPS):
     """Loads a PyTorch state dict into a Keras model whose layers are named after torch's modules.
 
-    `vgg19_bn` and the `shufflenet_v2` family have torchvision's names, the `hrnet` family timm's;
-    any model of one's own may be named so: a layer `"features.0"` takes `features.0.weight` and
+    `vgg19_bn` and the `shufflenet_v2` family have torchvision's names, the `hrnet` family timm's,
+    `stacked_hourglass` those of its authors' princeton-vl/pytorch_stacked_hourglass; any model of
+    one's own may be named so: a layer `"features.0"` takes `features.0.weight` and
     `features.0.bias`. Nothing is loaded unless everything fits.
 
     Args:
@@ -33,8 +37,8 @@ def from_torch(model, state_dict, ignore=CLASSIFIER_HEADS + COARSE_BRANCHES):
         state_dict: names to arrays or tensors, as `state_dict()` of a torch module gives them.
             PyTorch is not needed if they are arrays.
         ignore: patterns (`*` stands for anything) of keys that no layer has to use; by default
-            classifier heads and HRNet's last fusions into its coarse branches.
-            `num_batches_tracked`, which Keras does not have, always is ignored.
+            classifier heads, HRNet's last fusions into its coarse branches and the hourglass's
+            idle skips. `num_batches_tracked`, which Keras does not have, always is ignored.
 
     Returns:
         `model`.

@@ -1,0 +1,88 @@
+"""What is inside a `StableHeatmapRegressor`: a backbone and its upsampling, or a whole network."""
+
+import keras
+
+from keras_shr.errors import KerasShrError
+from keras_shr.models.backbones import (
+    BACKBONES,
+    build_backbone,
+    freeze_batch_norm,
+    set_batch_norm_momentum,
+)
+from keras_shr.models.networks import NETWORKS
+from keras_shr.models.upsampling import (
+    coarsest_stride,
+    upsample_to_heatmaps,
+    upsampling_stages,
+)
+
+HEAD_OPTIONS = {"heatmap_stride": 4, "filters": 128, "skip_connections": True}
+"""Options of what follows a backbone. A whole network has these heatmaps and no other choice."""
+
+
+def build_network(
+    num_keypoints,
+    image_size,
+    backbone,
+    weights,
+    alpha,
+    head_options,
+    batch_norm_momentum,
+    frozen_batch_norm,
+):
+    """Images in 0..255 to logits; arguments as in `StableHeatmapRegressor`."""
+    options = _own_options(backbone, alpha)
+    if isinstance(backbone, str) and backbone in NETWORKS:
+        _check_head_options(backbone, head_options)
+        network = trained = NETWORKS[backbone](num_keypoints, image_size, weights=weights)
+    else:
+        images = keras.Input((*image_size, 3), name="images")
+        trained = build_backbone(backbone, image_size, weights, **options)
+        features = keras.tree.flatten(trained(images))
+        logits = _head(features, num_keypoints, image_size, **head_options)
+        network = keras.Model(images, logits, name="heatmap_network")
+    set_batch_norm_momentum(network, batch_norm_momentum)
+    if frozen_batch_norm:
+        freeze_batch_norm(trained)
+    return network
+
+
+def _head(features, num_keypoints, image_size, heatmap_stride, filters, skip_connections):
+    stride = coarsest_stride(features, image_size)
+    stages = upsampling_stages(stride, heatmap_stride)
+    filters = (filters,) * stages if isinstance(filters, int) else tuple(filters)
+    if len(filters) != stages:
+        raise KerasShrError(
+            f"filters has {len(filters)} widths; from stride {stride} to heatmaps of stride "
+            f"{heatmap_stride} it takes {stages}"
+        )
+    return upsample_to_heatmaps(features, num_keypoints, filters, skip_connections)
+
+
+def _own_options(backbone, alpha):
+    """The arguments that a backbone's function takes beside its weights."""
+    if backbone == "mobilenet_v2":
+        return {"alpha": alpha}
+    if not isinstance(backbone, str):
+        return {}
+    if backbone not in (*BACKBONES, *NETWORKS):
+        raise KerasShrError(
+            f"backbone {backbone!r} is not known; give one of {', '.join((*BACKBONES, *NETWORKS))} "
+            "or a keras.Model"
+        )
+    if alpha != 1:
+        raise KerasShrError(
+            f"alpha={alpha} is a width of mobilenet_v2; {backbone} has one width: leave alpha out"
+        )
+    return {}
+
+
+def _check_head_options(name, head_options):
+    for option, value in head_options.items():
+        if value == HEAD_OPTIONS[option]:
+            continue
+        if option == "heatmap_stride":
+            raise KerasShrError(f"{name} has heatmaps of stride 4, not heatmap_stride={value!r}")
+        raise KerasShrError(
+            f"{name} makes its heatmaps itself and has no {option}: leave {option}={value!r} out"
+        )
