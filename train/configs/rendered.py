@@ -3,8 +3,8 @@
     keras-shr fit train/configs/rendered.py --output runs/rendered
 
 Hardware, time and score: the same recipe at 128 px (alpha 0.5, 1,800 steps of 64 pairs, 6,000
-hands; one H100) had not converged: validation AUC .43, under the seen kinds .36,
-the baseline .46 and .26 (results/comparison_curves.csv). Give it many more steps.
+hands; one H100) had not converged: validation AUC .43, under the seen kinds .36, the baseline .46
+and .26 (results/comparison_curves.csv). Give it many more steps.
 """
 
 from keras_shr.training import Config

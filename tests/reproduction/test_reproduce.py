@@ -1,0 +1,274 @@
+"""Planning and working off cells; training itself is replaced, but for the last, slow test."""
+
+import csv
+import dataclasses
+import json
+import subprocess
+import sys
+
+import keras
+import pytest
+
+from keras_shr.cli import main
+from keras_shr.errors import KerasShrError
+from keras_shr.methods import METHODS
+from keras_shr.reproduction import ARCHITECTURES, SIZES, SUITES, Cell, planned_cells, reproduce, run
+from keras_shr.reproduction.clock import Deadline, Estimate, OutOfTime, TrainingClock
+from keras_shr.reproduction.data_sets import DataSet, make_data_set, parse_data
+from keras_shr.reproduction.one_cell import cell_config
+
+TINY = dataclasses.replace(
+    SIZES["cpu"],
+    train_images=24,
+    validation_images=6,
+    test_images=6,
+    image_size=32,
+    images_per_step=6,
+    steps=8,
+    epochs=4,
+    severities=(3,),
+)
+
+
+def quiet(line):
+    pass
+
+
+# Planning
+
+
+def test_suites_name_methods_and_backbones_that_exist():
+    for suite in SUITES:
+        for cell in planned_cells([suite], ["rendered"], 1):
+            assert cell.method in METHODS
+            assert cell.architecture in ARCHITECTURES
+
+
+def test_a_plan_has_each_cell_once_and_the_first_seed_first():
+    cells = planned_cells(["table1", "ablation", "fig8"], ["rhd", "stb"], 3)
+    assert len(set(cells)) == len(cells)
+    assert [cell.seed for cell in cells] == sorted(cell.seed for cell in cells)
+    # table1 is part of the ablation; fig8 shares three methods on MobileNetV2 with it.
+    assert len(cells) == 3 * 2 * (11 + 3 * 6 - 3)
+    assert set(planned_cells(["table1"], ["rhd"], 1)) <= set(cells)
+    everything = set(planned_cells(["all"], ["rhd"], 1))
+    for suite in SUITES:
+        assert set(planned_cells([suite], ["rhd"], 1)) <= everything
+
+
+def test_an_unknown_suite_is_named():
+    with pytest.raises(KerasShrError, match="no suite 'fig5'; there are table1"):
+        planned_cells(["fig5"], ["rendered"], 1)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_every_method_sees_the_same_number_of_images(size):
+    data = {"rendered": DataSet("rendered", "prepared:t", "prepared:v", "prepared:e")}
+    for cell in planned_cells(["all"], data, 1):
+        config = cell_config(cell, SIZES[size], data["rendered"])
+        assert config.batch_size * METHODS[cell.method].views == SIZES[size].images_per_step
+        assert config.steps_per_epoch * config.epochs == SIZES[size].steps
+
+
+def test_data_words():
+    assert parse_data(["rendered", "rhd=folder:a?size=3"]) == {
+        "rendered": "",
+        "rhd": "folder:a?size=3",
+    }
+    with pytest.raises(KerasShrError, match="expected rendered, or NAME=DATA"):
+        parse_data(["prepared/rhd"])
+    with pytest.raises(KerasShrError, match="two data sets are called 'a'"):
+        parse_data(["a=x", "a=y"])
+
+
+def test_data_without_a_test_part_are_refused(tmp_path):
+    line = {"file": "a.png", "keypoints": [[1, 2]], "split": "train"}
+    (tmp_path / "index.jsonl").write_text(json.dumps(line))
+    with pytest.raises(KerasShrError, match="has no test part"):
+        make_data_set("mine", f"folder:{tmp_path}", TINY, tmp_path)
+
+
+# Time
+
+
+def test_a_deadline_counts_what_is_still_needed():
+    Deadline(None).check(1e9)
+    Deadline(60).check(1)
+    with pytest.raises(OutOfTime):
+        Deadline(60).check(120)
+    with pytest.raises(OutOfTime):
+        Deadline(0).check()
+
+
+def test_training_ends_before_an_epoch_that_would_be_too_long():
+    class Passed(Deadline):
+        asked = 0
+
+        def check(self, needed=0.0):
+            self.asked += needed > 0
+            if self.asked == 2:
+                raise OutOfTime("now")
+
+    lines, seconds, saved = [], [], []
+    clock = TrainingClock(
+        Passed(), lines.append, seconds, lambda: saved.append(json.dumps(seconds))
+    )
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    x = keras.ops.zeros((8, 2))
+    with pytest.raises(OutOfTime):
+        model.fit(x, x[:, :1], batch_size=2, epochs=5, verbose=0, callbacks=[clock])
+    assert len(seconds) == len(saved) == len(lines) == 2
+    assert json.loads(saved[-1]) == seconds
+    assert lines[1].startswith("epoch 2 of 5: loss 0.000")
+    assert all(entry["seconds"] >= entry["step"] > 0 for entry in seconds)
+
+
+def test_the_estimate_goes_by_architecture():
+    estimate, cells = Estimate(), planned_cells(["fig8"], ["rendered"], 1)
+    assert estimate.left(cells) == ""
+    estimate.add(Cell("baseline", "vgg19_bn", "rendered", 0), 600)
+    estimate.add(Cell("baseline", "mobilenet_v2", "rendered", 0), 60)
+    two = [Cell("ours", a, "rendered", 0) for a in ("vgg19_bn", "mobilenet_v2")]
+    assert estimate.left(two) == "; about 11 min for the 2 left"
+
+
+# Working off, with cells that only leave what a cell leaves
+
+
+@pytest.fixture
+def fake(monkeypatch):
+    """Replaces data and cells; `fake[key]` is an exception to raise."""
+    failures, done = {}, []
+
+    def run_cell(cell, folder, work):
+        if cell.key in failures:
+            raise failures[cell.key]
+        done.append(cell.key)
+        (folder / "history.csv").write_text("epoch,loss,val_auc_clean\n1,2.5,0.1\n2,1.5,0.25\n")
+        (folder / "scores.csv").write_text(
+            "model,data,group,kind,severity,metric,decoding,visibility,value,low,high,n\n"
+            "x,y,clean,,,auc,argmax,all,0.5,0.4,0.6,126\n"
+        )
+        (folder / "times.json").write_text('[{"seconds": 2, "step": 0.1}]')
+        facts = {"parameters": 7, "evaluate_seconds": 1, "backend": "b", "device": "d"}
+        (folder / "done.json").write_text(json.dumps(facts | {"versions": "v"}))
+
+    monkeypatch.setattr(run, "run_cell", run_cell)
+    monkeypatch.setattr(run, "make_data_set", lambda n, *_: DataSet(n, "p:t", "p:v", "p:e"))
+    monkeypatch.setattr(run, "load_test", lambda *_: None)
+    failures["done"] = done
+    return failures
+
+
+def table(path):
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_cells_are_worked_off_once_and_tables_follow_the_plan(fake, tmp_path):
+    assert reproduce(["table1"], tmp_path, size=TINY, say=quiet) == []
+    assert [r["method"] for r in table(tmp_path / "cells.csv")] == ["baseline", "rcc", "hdhr"]
+    row = table(tmp_path / "cells.csv")[0]
+    assert (row["status"], row["parameters"], row["pair"]) == ("done", "7", "False")
+    assert row["val_auc_gain_last_fifth"] == "0.15"
+    assert [r["step"] for r in table(tmp_path / "curves.csv")][:2] == ["2", "4"]
+    score = table(tmp_path / "scores.csv")[1]
+    assert (score["method"], score["data"], score["value"]) == ("rcc", "rendered", "0.5")
+    assert table(tmp_path / "times.csv")[0]["ms_per_step"] == "100.0"
+    # Another suite adds to the plan and trains nothing again.
+    reproduce(["table3"], tmp_path, size=TINY, say=quiet)
+    assert [key.split("-")[0] for key in fake["done"]] == [
+        *("baseline", "rcc", "hdhr", "paper", "ours")
+    ]
+    assert len(table(tmp_path / "cells.csv")) == 5
+
+
+def test_a_cell_that_fails_is_named_and_tried_again(fake, tmp_path):
+    key = "rcc-mobilenet_v2-rendered-0"
+    fake[key] = RuntimeError("out of memory\nmore")
+    lines = []
+    left = reproduce(["table1"], tmp_path, size=TINY, say=lines.append)
+    assert [cell.key for cell in left] == [key]
+    status = [row["status"] for row in table(tmp_path / "cells.csv")]
+    assert status == ["done", "failed: out of memory", "done"]
+    assert any("failed: out of memory" in line for line in lines)
+    del fake[key]
+    assert reproduce(["table1"], tmp_path, size=TINY, say=quiet) == []
+    assert {row["status"] for row in table(tmp_path / "cells.csv")} == {"done"}
+    assert not list(tmp_path.glob("cells/*/failed.txt"))
+
+
+def test_the_time_limit_leaves_cells_that_are_marked(fake, tmp_path):
+    fake["rcc-mobilenet_v2-rendered-0"] = OutOfTime("now")
+    left = reproduce(["table1"], tmp_path, size=TINY, say=quiet)
+    assert [cell.method for cell in left] == ["rcc", "hdhr"]
+    status = [row["status"] for row in table(tmp_path / "cells.csv")]
+    assert status == ["done", "not run", "not run"]
+
+
+def test_a_cell_that_another_process_has_is_left_to_it(fake, tmp_path):
+    folder = tmp_path / "cells" / "rcc-mobilenet_v2-rendered-0"
+    folder.mkdir(parents=True)
+    holder = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "import fcntl, sys; f = open(sys.argv[1], 'w'); fcntl.flock(f, fcntl.LOCK_EX);"
+            "print('held', flush=True); sys.stdin.read()",
+            str(folder / ".lock"),
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert holder.stdout.readline().strip() == b"held"
+    left = reproduce(["table1"], tmp_path, size=TINY, say=quiet)
+    assert [cell.method for cell in left] == ["rcc"]
+    holder.kill()  # a process that dies lets go
+    holder.communicate()
+    assert reproduce(["table1"], tmp_path, size=TINY, say=quiet) == []
+
+
+def test_a_folder_of_other_settings_is_refused(fake, tmp_path):
+    reproduce(["table1"], tmp_path, size=TINY, say=quiet)
+    other = dataclasses.replace(TINY, steps=400)
+    with pytest.raises(KerasShrError, match=r"another size \(steps=8\)"):
+        reproduce(["table1"], tmp_path, size=other, say=quiet)
+    with pytest.raises(KerasShrError, match="no size 'huge'"):
+        reproduce(["table1"], tmp_path, size="huge", say=quiet)
+
+
+def test_the_command_says_that_cells_are_left(fake, tmp_path, capsys):
+    arguments = ["reproduce", "table1", "--output", str(tmp_path)]
+    fake["hdhr-mobilenet_v2-rendered-0"] = OutOfTime("now")
+    assert main(arguments) == 3
+    assert "1 cells left" in capsys.readouterr().out
+    del fake["hdhr-mobilenet_v2-rendered-0"]
+    assert main(arguments) == 0
+    assert "all cells done" in capsys.readouterr().out
+    assert main(["reproduce", "table9", "--output", str(tmp_path)]) == 1
+
+
+@pytest.mark.slow
+def test_a_run_that_is_stopped_twice_ends_as_one_that_is_not(tmp_path, monkeypatch):
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    assert reproduce(["table3"], whole, size=TINY, workers=1, say=quiet) == []
+
+    class Stopping(Deadline):
+        """Stops after so many looks at the clock, in training and in evaluation."""
+
+        left = 0
+
+        def check(self, needed=0.0):
+            Stopping.left -= 1
+            if Stopping.left < 0:
+                raise OutOfTime("now")
+
+    monkeypatch.setattr(run, "Deadline", Stopping)
+    for looks in (17, 26):
+        Stopping.left = looks
+        assert reproduce(["table3"], parts, size=TINY, workers=1, say=quiet)
+    Stopping.left = 10**9
+    assert reproduce(["table3"], parts, size=TINY, workers=1, say=quiet) == []
+    for name in ("cells.csv", "curves.csv", "scores.csv"):
+        assert (parts / name).read_bytes() == (whole / name).read_bytes()
