@@ -7,7 +7,7 @@ from pathlib import Path
 from keras_shr.evaluation.definitions import CAVEATS, definitions
 from keras_shr.evaluation.tables import by_kind, comparison, difference_table, table
 
-_STYLE = """
+STYLE = """
 :root { color-scheme: light }
 body { font: 16px/1.5 system-ui, "Segoe UI", "DejaVu Sans", sans-serif; color: #1b1b1b;
   background: #fff; max-width: 1150px; margin: 0 auto; padding: 24px }
@@ -41,7 +41,8 @@ def _picture(path):
     return f"data:image/{kind};base64,{data}"
 
 
-def _image(path, alt):
+def image(path, alt):
+    """An `img` that carries its picture."""
     return f'<img src="{_picture(path)}" alt="{_text(alt)}">'
 
 
@@ -60,7 +61,7 @@ def render(report) -> str:
     parts = [
         f"<!doctype html><html lang=en><meta charset=utf-8><title>{_text(title)}</title>",
         '<meta name=viewport content="width=device-width, initial-scale=1">',
-        f"<style>{_STYLE}</style><h1>{_text(title)}</h1>",
+        f"<style>{STYLE}</style><h1>{_text(title)}</h1>",
         "<p class=quiet>How far do a network's keypoints move when its picture is blurred, noisy, "
         "compressed or badly lit, and how accurate do they stay?</p>",
         "<nav><a href='#scores'>Scores</a><a href='#figures'>Figures</a>"
@@ -99,7 +100,7 @@ def render(report) -> str:
     ]
     for path, caption in report.figures.items():
         parts.append(
-            f"<figure>{_image(path, caption)}<figcaption>{_text(caption)}</figcaption></figure>"
+            f"<figure>{image(path, caption)}<figcaption>{_text(caption)}</figcaption></figure>"
         )
     parts.append("<h2 id=kinds>By kind of perturbation</h2><p>Mean over the severities.</p>")
     parts.append("<div class=beside>")
@@ -147,10 +148,10 @@ def _examples(report):
     if report.shared_example:
         parts.append(
             "<h3>The same picture, all models</h3><p>The picture that moved the models most on "
-            f"average.</p>{_image(report.shared_example, 'all models on one perturbed picture')}"
+            f"average.</p>{image(report.shared_example, 'all models on one perturbed picture')}"
         )
     for model, paths in report.examples.items():
-        images = "".join(_image(path, f"{model}: {path.stem}") for path in paths)
+        images = "".join(image(path, f"{model}: {path.stem}") for path in paths)
         images = images or "<p>No keypoint of this model moved.</p>"
         parts.append(f"<h3>{_text(model)}</h3><div class=examples>{images}</div>")
     return "\n".join(parts)

@@ -1,0 +1,195 @@
+"""A table once, written as CSV, Markdown and HTML."""
+
+import html
+import math
+from dataclasses import dataclass, field
+
+from keras_shr.evaluation.summary import csv_text
+from keras_shr.evaluation.tables import table as html_table
+
+NOT_RUN = "not run"
+MARK = "†"
+FIELDS = (
+    *("table", "source", "method", "architecture", "data", "metric", "group", "kind", "unit"),
+    *("value", "spread", "low", "high", "seeds", "planned", "status", "remark"),
+)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell: what is shown, what is small print, and the rows of the CSV behind it."""
+
+    text: str
+    small: str = ""
+    mark: str = ""
+    record: dict | None = None
+    quoted: bool = False
+
+    @property
+    def plain(self) -> str:
+        return " ".join(part for part in (self.text + self.mark, self.small) if part)
+
+
+@dataclass
+class Table:
+    """A table of the report.
+
+    Attributes:
+        key: file name without its ending.
+        title, caption: words above and below.
+        head: column headings; a line break separates the small print.
+        rows: lists of a heading and cells.
+        splits: indices of rows with a line above.
+    """
+
+    key: str
+    title: str
+    head: list[str]
+    caption: str = ""
+    rows: list = field(default_factory=list)
+    splits: set = field(default_factory=set)
+
+    @property
+    def cells(self):
+        return [cell for row in self.rows for cell in row if isinstance(cell, Cell)]
+
+    @property
+    def notes(self) -> list[str]:
+        """What the marks in it mean."""
+        remarks = {}
+        for cell in self.cells:
+            if cell.mark:
+                where = f"{cell.record['method']}, {cell.record['data']}"
+                if cell.record["architecture"]:
+                    where += f", {cell.record['architecture']}"
+                remarks.setdefault(cell.record["remark"], {})[where] = None
+        if not remarks:
+            return []
+        lines = [f"{MARK} not converged, so no comparison counts:"]
+        return lines + [f"{remark}: {'; '.join(where)}" for remark, where in remarks.items()]
+
+    def csv(self) -> str:
+        records = [cell.record | {"table": self.key} for cell in self.cells if cell.record]
+        return csv_text([{key: r.get(key) for key in FIELDS} for r in records], FIELDS)
+
+    def markdown(self) -> str:
+        """For the README: the cells in one line each."""
+        head = [column.replace("\n", " ") for column in self.head]
+        lines = [f"**{self.title}**", "", _line(head), _line(["---"] * len(head))]
+        lines += [
+            _line([cell.plain if isinstance(cell, Cell) else cell for cell in row])
+            for row in self.rows
+        ]
+        lines += ["", self.caption, *self.notes[:1], *(f"- {note}" for note in self.notes[1:])]
+        return "\n".join(line for line in lines if line is not None) + "\n"
+
+    def html(self) -> str:
+        head = []
+        for column in self.head:
+            first, _, small = column.partition("\n")
+            head.append(html.escape(first) + (f"<small>{html.escape(small)}</small>" * bool(small)))
+        lines = [[_html_cell(cell) for cell in row] for row in self.rows]
+        classes = ["split" if i in self.splits else "" for i in range(len(lines))]
+        notes = ""
+        if self.notes:
+            items = "".join(f"<li>{html.escape(note)}</li>" for note in self.notes[1:])
+            notes = (
+                f"<details class=quiet><summary>{html.escape(self.notes[0])}</summary>"
+                f"<ul>{items}</ul></details>"
+            )
+        return (
+            f"<h3 id={self.key}>{html.escape(self.title)}</h3>"
+            + html_table(head, lines, classes)
+            + f"<p class=quiet>{html.escape(self.caption)}</p>{notes}"
+        )
+
+
+def _line(cells):
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _html_cell(cell):
+    if not isinstance(cell, Cell):
+        return f"<td>{html.escape(cell)}</td>"
+    kind = "quoted" if cell.quoted else "none" if cell.text in (NOT_RUN, "–", "failed") else ""
+    small = f"<small>{html.escape(cell.small)}</small>" if cell.small else ""
+    title = (
+        f" title={_quote(cell.record['remark'])}"
+        if cell.record and cell.record.get("remark")
+        else ""
+    )
+    mark = f"<sup>{cell.mark}</sup>" if cell.mark else ""
+    return f"<td{f' class={kind}' * bool(kind)}{title}>{html.escape(cell.text)}{mark}{small}</td>"
+
+
+def _quote(text):
+    return f'"{html.escape(text, quote=True)}"'
+
+
+def quoted(value, style, unit, **columns) -> Cell:
+    """A number of the paper; a dash where it gives none."""
+    if value is None:
+        return Cell("–", quoted=True)
+    record = {"source": "paper", "unit": unit, "value": value, "status": "quoted"} | columns
+    return Cell(format(value, style), record=record, quoted=True)
+
+
+def plural(count, word):
+    return f"{count} {word}{'s' * (count != 1)}"
+
+
+def measured(
+    results,
+    method,
+    data,
+    metric,
+    style=".1f",
+    unit="%",
+    group="clean",
+    kind="",
+    architecture=None,
+) -> Cell:
+    """Our value over seeds as `mean ± spread`, with its seeds and the mark of what did not converge.
+
+    AUC, RUC and other shares are in % where `unit` says so.
+    """
+    scale = 100 if unit == "%" else 1
+    progress = results.progress(method, data, architecture)
+    estimate = results.estimate(method, data, metric, group, kind, architecture=architecture)
+    record = {
+        "source": "ours",
+        "method": method,
+        "architecture": architecture or results.main,
+        "data": data,
+        "metric": metric,
+        "group": group,
+        "kind": kind,
+        "unit": unit,
+        "planned": progress.planned,
+        "seeds": 0,
+        "status": progress.state,
+        "remark": progress.failure,
+    }
+    if estimate is None:
+        if progress.state in (NOT_RUN, "failed"):
+            return Cell(progress.state, record=record)
+        return Cell("–", record=record | {"status": "no value"})  # run, but this was not measured
+    record |= {
+        "value": scale * estimate.value,
+        "spread": scale * estimate.spread,
+        "low": scale * estimate.low,
+        "high": scale * estimate.high,
+        "seeds": estimate.n,
+        "status": progress.state,
+        "remark": "; ".join(progress.faults),
+    }
+    text = format(scale * estimate.value, style)
+    seeds = plural(estimate.n, "seed")
+    if estimate.n < progress.planned:
+        seeds = f"{estimate.n} of {plural(progress.planned, 'seed')}"
+    if estimate.n > 1:
+        text += f" ± {format(scale * estimate.spread, style)}"
+    elif math.isfinite(estimate.low):
+        low, high = (format(scale * end, style) for end in (estimate.low, estimate.high))
+        seeds += f": {low}–{high}"
+    return Cell(text, f"({seeds})", MARK if progress.faults else "", record)
