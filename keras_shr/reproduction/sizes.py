@@ -63,7 +63,7 @@ SIZES = {
     "cpu": Size(
         train_images=2000,
         validation_images=64,
-        test_images=96,
+        test_images=128,
         views="front",
         image_size=64,
         heatmap_stride=2,
