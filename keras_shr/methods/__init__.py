@@ -6,12 +6,24 @@
 """
 
 from keras_shr.errors import KerasShrError
+from keras_shr.methods.adversarial import AT, AdversarialTraining
+from keras_shr.methods.augmix import AUGMIX, AUGMIX_NO_JSD, AugMix
 from keras_shr.methods.base import Method
+from keras_shr.methods.lipschitz import LIP, LipschitzTraining
+from keras_shr.methods.patch_gaussian import PG, PatchGaussian
 from keras_shr.methods.variants import VARIANTS
 
-METHODS = {method.name: method for method in VARIANTS}
+METHODS = {method.name: method for method in (*VARIANTS, AT, AUGMIX, AUGMIX_NO_JSD, LIP, PG)}
 
-__all__ = ["METHODS", "Method", "build_method"]
+__all__ = [
+    "METHODS",
+    "AdversarialTraining",
+    "AugMix",
+    "LipschitzTraining",
+    "Method",
+    "PatchGaussian",
+    "build_method",
+]
 
 
 def build_method(name, network, /, **common):

@@ -14,8 +14,9 @@ COMMON = {"seed": 3, "augmentation": {"rotation": 5.0, "flip": 0.0}}
 
 
 def build(name, network=None, **common):
-    kinds = {} if "perturbations" in METHODS[name].options else {"perturbations": KINDS}
-    return build_method(name, network or small_network(norm=True), **COMMON | kinds | common)
+    quick = {} if "perturbations" in METHODS[name].options else {"perturbations": KINDS}
+    quick |= {"steps": 2} if name == "at" else {}
+    return build_method(name, network or small_network(norm=True), **COMMON | quick | common)
 
 
 def settings(model):
@@ -93,6 +94,8 @@ def test_variants_are_what_they_say():
     assert parts("paper") == parts("paper_supervised") == (True, "row_column", "mst")
     assert parts("symmetric") == (True, "symmetric", "mst")
     assert parts("st_g") == parts("st_a") == (False, None, "st")
+    for name in ("at", "augmix", "augmix_no_jsd", "lip", "pg"):
+        assert parts(name) == (False, None, None)
     both = {n for n in METHODS if build_method(n, network).supervise_perturbed}
     assert both == {"supervised", "paper_supervised", "ours"}
     assert build_method("st_g", network).perturbations == ("gaussian_noise",)

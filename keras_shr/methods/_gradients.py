@@ -1,0 +1,33 @@
+"""The gradient with respect to images, inside a training step."""
+
+import keras
+
+from keras_shr.errors import KerasShrError
+
+
+def image_gradient(function, images):
+    """The gradient of a scalar function of images, of their shape, as a constant.
+
+    It may be taken inside a compiled training step, in a loop, and under a `StatelessScope`. What
+    `function` does to variables is its own affair: it should do nothing.
+
+    Args:
+        function: from images to a scalar tensor.
+        images: float32 tensor.
+    """
+    backend = keras.config.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        images = tf.convert_to_tensor(images)
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(images)
+            value = function(images)
+        return tf.stop_gradient(tape.gradient(value, images))
+    if backend == "jax":
+        import jax
+
+        return jax.lax.stop_gradient(jax.grad(function)(images))
+    raise KerasShrError(
+        f"this training method needs the tensorflow or the jax backend, not {backend}"
+    )
