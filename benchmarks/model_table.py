@@ -1,0 +1,146 @@
+"""The README's table of architectures, from results/models.csv and a reproduction's fig8.csv."""
+
+import csv
+
+NAMES = {
+    "mobilenet_v2": "MobileNetV2",
+    "mobilenet_v2_0.5": "MobileNetV2, α 0.5",
+    "shufflenet_v2_x1_0": "ShuffleNetV2 x1.0",
+    "hrnet_w18": "HRNet W18",
+    "hrnet_w32": "HRNet W32",
+    "resnet50": "ResNet50",
+    "stacked_hourglass": "Stacked Hourglass (2)",
+    "vgg19_bn": "VGG19-BN",
+}
+HEADER = (
+    "architecture",
+    "parameters (M)",
+    "GFLOPs",
+    "ms an image",
+    "training pairs/s",
+    "`.tflite` MB",
+    "AUC clean",
+    "AUC unseen",
+    "R (px²)",
+    "RUC",
+)
+METHODS = ("baseline", "ours")
+SCORES = {"auc_clean": ".3f", "auc_unseen": ".3f", "R": ".0f", "RUC": ".3f"}
+MISSING = "not run"
+
+
+def markdown(rows, options):
+    """The table and what it was measured with.
+
+    Args:
+        rows: of models.csv, as dictionaries of text.
+        options: with `size`, `train_size` and `pairs`, which rows to show, `fig8`, the path of a
+            reproduction's fig8.csv, and `data`, which data set of it.
+    """
+    shown = _fullest(rows, options)
+    scores, data = read_scores(options.fig8, options.data)
+    lines = [_line(HEADER), _line(["---", *["---:"] * (len(HEADER) - 1)])]
+    lines += [_line(_cells(row, scores)) for row in shown]
+    return "\n".join([*lines, "", *_notes(shown, scores, data, options)])
+
+
+def _fullest(rows, options):
+    """Rows of the wanted sizes from one machine and backend: those with the most figures."""
+    wanted = tuple(str(each) for each in (options.size, options.train_size, options.pairs))
+    groups = {}
+    for row in rows:
+        if (row["image_size"], row["train_size"], row["pairs"]) == wanted:
+            groups.setdefault((row["machine"], row["backend"], row["threads"]), []).append(row)
+    return max(
+        groups.values(),
+        key=lambda group: sum(bool(v) for row in group for v in row.values()),
+        default=[],
+    )
+
+
+def read_scores(path, data=None):
+    """`(architecture, method) -> row` of fig8.csv, and which data set; empty without the file."""
+    if not path.exists():
+        return {}, ""
+    with open(path, newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    data = data or next((row["data"] for row in rows if row.get("data")), "")
+    return {
+        (row["architecture"], row["method"]): row for row in rows if row.get("data", "") == data
+    }, data
+
+
+def _cells(row, scores):
+    count = row.get("parameters")
+    sizes = [row.get(name) for name in ("tflite_mb", "tflite_float16_mb")]
+    cells = [
+        NAMES[row["architecture"]],
+        f"{int(count) / 1e6:.2f}" if count else MISSING,
+        _number(row.get("gflops"), ".2f"),
+        _number(row.get("ms"), ".0f", row.get("ms_ratio")),
+        _number(row.get("pairs_per_s"), ".1f"),
+        " / ".join(_number(size, ".1f") for size in sizes) if any(sizes) else MISSING,
+    ]
+    for score, style in SCORES.items():
+        found = [scores.get((row["architecture"], method), {}).get(score) for method in METHODS]
+        cells.append(
+            " / ".join(_number(value, style) for value in found) if any(found) else MISSING
+        )
+    return cells
+
+
+def _number(text, style, ratio=None):
+    if not text:
+        return MISSING
+    return format(float(text), style) + (f" (x {float(ratio):.1f})" if ratio else "")
+
+
+def _notes(rows, scores, data, options):
+    """What the figures mean, in sentences for below the table."""
+    if not rows:
+        return [f"No row for {options.size} px; python -m benchmarks.models measures them."]
+    stride = "heatmaps of stride 4, 21 keypoints, symmetric RCC"
+    notes = [
+        f"{options.size} px, {stride}. Parameters: what is trained. FLOPs: 2 x multiply-adds of "
+        "convolutions and matrix products."
+    ]
+    timed = next((row for row in rows if row.get("ms")), None)
+    if timed:
+        notes.append(
+            f"Time: batch 1, graph, {timed['threads']} threads, {timed['machine']}, "
+            f"{timed['versions']}; median of turns, in brackets the ratio to MobileNetV2."
+        )
+    trained = next((row for row in rows if row.get("pairs_per_s")), None)
+    if trained:
+        notes.append(
+            f"Training: the paired step with its ten perturbations, {trained['train_size']} px, "
+            f"{trained['pairs']} pairs a step, same machine."
+        )
+    loads = sorted({row[name] for row in rows for name in ("load", "train_load") if row.get(name)})
+    if loads:
+        notes.append(f"Load of the machine meanwhile: {', '.join(loads)}.")
+    notes.append("`.tflite`: float32 / float16 weights.")
+    if scores:
+        notes.append(
+            f"AUC, R and RUC: baseline / ours, trained alike on {data}, R and RUC under the five "
+            f"unseen kinds ({options.fig8.as_posix()}, whose run has its own image size"
+            + "".join(_narrower(row, scores) for row in rows)
+            + ")."
+        )
+    return [" ".join(notes)]
+
+
+def _narrower(row, scores):
+    """That a reproduction's network has another width than the table's."""
+    trained = scores.get((row["architecture"], METHODS[-1]), {}).get("parameters")
+    if (
+        not trained
+        or not row.get("parameters")
+        or abs(float(trained) / int(row["parameters"]) - 1) < 0.05
+    ):
+        return ""
+    return f"; its {NAMES[row['architecture']]} has {float(trained) / 1e6:.2f} M parameters"
+
+
+def _line(cells):
+    return f"| {' | '.join(cells)} |"
