@@ -19,7 +19,11 @@ def add_arguments(parser):
     parser.add_argument("--output", required=True, help="folder of the report")
     parser.add_argument("--split", help="part of the data set, such as test")
     parser.add_argument("--limit", type=int, help="use the first N images only")
-    parser.add_argument("--kinds", default="all", help="all, seen, unseen, or names with commas")
+    parser.add_argument(
+        "--kinds",
+        default="all",
+        help="all (the paper's fifteen), seen, unseen, sensor (lens and sensor faults), or names",
+    )
     parser.add_argument(
         "--perturbations",
         choices=("reference", "native"),
@@ -83,6 +87,7 @@ def kinds(text):
     from keras_shr.perturbations import (
         ALL_PERTURBATIONS,
         EVALUATION_PERTURBATIONS,
+        SENSOR_PERTURBATIONS,
         TRAINING_PERTURBATIONS,
     )
 
@@ -90,6 +95,7 @@ def kinds(text):
         "all": ALL_PERTURBATIONS,
         "seen": TRAINING_PERTURBATIONS,
         "unseen": EVALUATION_PERTURBATIONS,
+        "sensor": SENSOR_PERTURBATIONS,
     }
     return groups.get(text) or tuple(text.split(","))
 

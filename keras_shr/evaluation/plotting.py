@@ -7,7 +7,7 @@ figures are readable with any colour vision and in grey.
 import math
 
 from keras_shr.evaluation.drawing import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
-from keras_shr.evaluation.protocol import SEEN, UNSEEN
+from keras_shr.evaluation.protocol import EXTRA, SEEN, UNSEEN
 from keras_shr.files import replacing
 
 COLORS = [tuple(c / 255 for c in rgb) for rgb in (BLUE, ORANGE, GREEN, PURPLE, VERMILION, SKY)]
@@ -17,7 +17,7 @@ MARKERS, LINES = (
     ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (1, 1))),
 )
 HATCHES = ("", "///", "...", "xx", "\\\\\\", "++", "oo")
-GROUP_WORDS = {SEEN: "seen in training", UNSEEN: "unseen in training"}
+GROUP_WORDS = {SEEN: "seen in training", UNSEEN: "unseen in training", EXTRA: "lens and sensor"}
 
 
 def new_figure(width, height):
@@ -80,7 +80,7 @@ def words(kind):
 
 def present_groups(protocol):
     present = {protocol.group(kind) for kind in protocol.perturbations}
-    return [group for group in (SEEN, UNSEEN) if group in present]
+    return [group for group in (SEEN, UNSEEN, EXTRA) if group in present]
 
 
 def number(row, part="value"):

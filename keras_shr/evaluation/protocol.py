@@ -11,9 +11,14 @@ import numpy as np
 from keras_shr.data.records import PROTOCOL_PIXELS
 from keras_shr.errors import DataError, KerasShrError
 from keras_shr.heatmaps import DECODERS
-from keras_shr.perturbations import ALL_PERTURBATIONS, EVALUATION_PERTURBATIONS, SEVERITIES
+from keras_shr.perturbations import (
+    ALL_PERTURBATIONS,
+    EVALUATION_PERTURBATIONS,
+    SENSOR_PERTURBATIONS,
+    SEVERITIES,
+)
 
-SEEN, UNSEEN = "seen", "unseen"
+SEEN, UNSEEN, EXTRA = "seen", "unseen", "extra"
 IMPLEMENTATIONS = ("reference", "native")
 
 
@@ -42,11 +47,11 @@ class Protocol:
     def __post_init__(self):
         for field in ("size", "perturbations", "severities"):
             object.__setattr__(self, field, tuple(getattr(self, field)))
-        unknown = [kind for kind in self.perturbations if kind not in ALL_PERTURBATIONS]
+        known = ALL_PERTURBATIONS + SENSOR_PERTURBATIONS
+        unknown = [kind for kind in self.perturbations if kind not in known]
         if unknown or not self.perturbations:
             raise KerasShrError(
-                f"perturbations has {unknown or 'no name'}; the known ones are "
-                + ", ".join(ALL_PERTURBATIONS)
+                f"perturbations has {unknown or 'no name'}; the known ones are " + ", ".join(known)
             )
         if not self.severities or any(level not in SEVERITIES for level in self.severities):
             raise KerasShrError(f"severities is {self.severities}; each must be one of 1 to 5")
@@ -61,6 +66,9 @@ class Protocol:
                 f"implementation is {self.implementation!r}; it must be one of "
                 + ", ".join(IMPLEMENTATIONS)
             )
+        sensor = [kind for kind in self.perturbations if kind in SENSOR_PERTURBATIONS]
+        if sensor and self.implementation == "native":
+            raise KerasShrError(f"{sensor[0]} has no native implementation; use the reference")
         if len(self.size) != 2 or min(self.size) < 32:
             raise KerasShrError(f"size is {self.size}; the perturbations need at least 32 px")
 
@@ -75,7 +83,10 @@ class Protocol:
         return PROTOCOL_PIXELS / max(self.size)
 
     def group(self, kind) -> str:
-        """`"unseen"` for the five kinds that training never shows, else `"seen"`."""
+        """`"unseen"` for the five kinds that training never shows, `"extra"` for lens and sensor
+        faults, else `"seen"`."""
+        if kind in SENSOR_PERTURBATIONS:
+            return EXTRA
         return UNSEEN if kind in EVALUATION_PERTURBATIONS else SEEN
 
     def to_dict(self) -> dict:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from keras_shr.evaluation.bootstrap import Bootstrap
-from keras_shr.evaluation.protocol import SEEN, UNSEEN
+from keras_shr.evaluation.protocol import EXTRA, SEEN, UNSEEN
 from keras_shr.heatmaps import image_to_heatmap
 from keras_shr.metrics import (
     CONVENTIONS,
@@ -67,9 +67,10 @@ def conditions_of(protocol):
     group = np.array([protocol.group(kind) for kind, _ in protocol.conditions])
     kinds = np.array([kind for kind, _ in protocol.conditions])
     levels = np.array([level for _, level in protocol.conditions])
-    every = np.ones(len(kinds), bool)
+    # The paper's kinds are "all", so that figures stay comparable when others are added.
+    groups = {"all": group != EXTRA} | {name: group == name for name in (SEEN, UNSEEN, EXTRA)}
     wanted = []
-    for name, mask in (("all", every), (SEEN, group == SEEN), (UNSEEN, group == UNSEEN)):
+    for name, mask in groups.items():
         wanted.append(((name, "", ""), mask))
         wanted += [((name, "", s), mask & (levels == s)) for s in protocol.severities]
     for kind in protocol.perturbations:

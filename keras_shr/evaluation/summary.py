@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from keras_shr.evaluation.protocol import SEEN, UNSEEN
+from keras_shr.evaluation.protocol import EXTRA, SEEN, UNSEEN
 
 CONSTANT = 0.1
 """A network whose answers spread less than this share of the labels' spread answers a constant."""
@@ -23,6 +23,9 @@ HEADLINES = {
     "RUC_seen": ("RUC", SEEN, "argmax", 1),
     "RUC_unseen": ("RUC", UNSEEN, "argmax", 1),
     "RUC": ("RUC", "all", "argmax", 1),
+    "auc_extra": ("auc", EXTRA, "argmax", 1),
+    "R_extra": ("R", EXTRA, "argmax", -1),
+    "RUC_extra": ("RUC", EXTRA, "argmax", 1),
     "epe_clean": ("epe", "clean", "argmax", -1),
     "D_n": ("D_n", "clean", "argmax", -1),
     "D_(1)(2)": ("D_(1)(2)", "clean", "argmax", 1),
@@ -159,6 +162,9 @@ TABLE = (
     ("R_unseen", "R unseen", ".0f", -1),
     ("RUC_seen", "RUC seen", ".3f", 1),
     ("RUC_unseen", "RUC unseen", ".3f", 1),
+    ("auc_extra", "AUC sensor", ".3f", 1),
+    ("R_extra", "R sensor", ".0f", -1),
+    ("RUC_extra", "RUC sensor", ".3f", 1),
     ("D_64", "D_64", ".0f", -1),
     ("D_(1)(2)", "D_(1)(2)", ".3f", 1),
     ("theorem3", "Thm 3", ".3f", 1),

@@ -42,6 +42,11 @@ def perturb_block(perturb, kind, severity, images, seeds):
     """`perturb` on each image of a block `(count, height, width, 3)`, each with its own seed."""
     import numpy as np
 
+    from keras_shr.perturbations.names import SENSOR_PERTURBATIONS
+
+    if kind in SENSOR_PERTURBATIONS:  # the reference library has none of these
+        from keras_shr.perturbations.sensor import perturb
+
     return np.stack(
         [perturb(image, kind, severity, seed) for image, seed in zip(images, seeds, strict=True)]
     )

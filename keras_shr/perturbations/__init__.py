@@ -1,11 +1,12 @@
 """Image perturbations: ten batched kinds for training, all fifteen by the reference library."""
 
-from keras_shr.perturbations import reference
+from keras_shr.perturbations import reference, sensor
 from keras_shr.perturbations._mixture import perturb, perturb_kind, perturb_with_labels
 from keras_shr.perturbations._registry import NATIVE
 from keras_shr.perturbations.names import (
     ALL_PERTURBATIONS,
     EVALUATION_PERTURBATIONS,
+    SENSOR_PERTURBATIONS,
     SEVERITIES,
     TRAINING_PERTURBATIONS,
     check_perturbations,
@@ -16,6 +17,7 @@ __all__ = [
     "ALL_PERTURBATIONS",
     "EVALUATION_PERTURBATIONS",
     "NATIVE",
+    "SENSOR_PERTURBATIONS",
     "SEVERITIES",
     "TRAINING_PERTURBATIONS",
     "check_perturbations",
@@ -24,4 +26,5 @@ __all__ = [
     "perturb_kind",
     "perturb_with_labels",
     "reference",
+    "sensor",
 ]

@@ -28,6 +28,15 @@ EVALUATION_PERTURBATIONS = (
     "speckle_noise",
 )
 ALL_PERTURBATIONS = TRAINING_PERTURBATIONS + EVALUATION_PERTURBATIONS
+"""The paper's fifteen."""
+SENSOR_PERTURBATIONS = (
+    "chromatic_aberration",
+    "vignetting",
+    "lens_flare",
+    "row_banding",
+    "hot_pixels",
+)
+"""Lens and sensor faults, beyond the paper: for evaluation alone, see `sensor`."""
 
 
 def check_perturbations(perturbations, force=False):
@@ -43,6 +52,8 @@ def check_perturbations(perturbations, force=False):
     if not names:
         raise KerasShrError("perturbations is empty; name at least one kind")
     for name in names:
+        if name in SENSOR_PERTURBATIONS:
+            raise KerasShrError(f"perturbation {name!r} is for evaluation alone")
         if name not in ALL_PERTURBATIONS:
             raise KerasShrError(
                 f"unknown perturbation {name!r}; the kinds are " + ", ".join(ALL_PERTURBATIONS)
