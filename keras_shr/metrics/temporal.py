@@ -1,0 +1,62 @@
+"""How much a track of keypoints shakes from frame to frame.
+
+Each function takes the keypoints of consecutive frames, `(frames, keypoints, 2 or 3)` (a third
+column is not looked at), and gives px per frame for each keypoint, to be averaged over what counts.
+"""
+
+from keras import ops
+
+from keras_shr.errors import KerasShrError
+from keras_shr.metrics._arrays import as_float, check_keypoints
+
+
+def acceleration(track, *, scale=1.0):
+    """`‖p(t+1) − 2 p(t) + p(t−1)‖`: what is left of the motion when even speed is taken out.
+
+    Needs no labels. A hand that really accelerates has some too, so compare trackers on one video,
+    or with the labels' own value.
+
+    Args:
+        track: predictions, 3 frames or more.
+        scale: factor from image px to reported px.
+
+    Returns:
+        px per frame², `(frames - 2, keypoints)`.
+    """
+    points = _points("track", track, 3)
+    return _length(points[2:] - 2 * points[1:-1] + points[:-2]) * scale
+
+
+def jitter(track, labels, *, scale=1.0):
+    """`‖(p(t+1) − p(t)) − (y(t+1) − y(t))‖`: frame-to-frame displacement less the true motion.
+
+    A constant offset from the label is no jitter; an offset that changes is.
+
+    Args:
+        track: predictions, 2 frames or more.
+        labels: true keypoints of the same frames.
+        scale: factor from image px to reported px.
+
+    Returns:
+        px per frame, `(frames - 1, keypoints)`.
+    """
+    points, truth = _points("track", track, 2), _points("labels", labels, 2)
+    if tuple(points.shape) != tuple(truth.shape):
+        raise KerasShrError(
+            f"track has shape {tuple(points.shape)} and labels {tuple(truth.shape)}; both must be "
+            "of the same frames and keypoints"
+        )
+    offset = points - truth
+    return _length(offset[1:] - offset[:-1]) * scale
+
+
+def _points(what, values, least):
+    values = as_float(values)
+    check_keypoints(what, values, (2, 3))
+    if values.shape[0] < least:
+        raise KerasShrError(f"{what} has {values.shape[0]} frames; expected {least} or more")
+    return values[..., :2]
+
+
+def _length(vectors):
+    return ops.sqrt(ops.sum(vectors * vectors, axis=-1))
