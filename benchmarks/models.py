@@ -81,11 +81,12 @@ class Table:
 
     def add(self, settings, **found):
         """Puts figures in the row of these settings and writes the file."""
-        row = self.rows.setdefault(self.key(settings), dict(settings))
+        row = self.rows.get(self.key(settings)) or dict(settings)
         command = " ".join(["python -m benchmarks.models", *sys.argv[1:]])
         commands = [each for each in row.get("command", "").split("; ") if each]
         row |= found | {"versions": versions(), "date": datetime.date.today().isoformat()}
-        row["command"] = "; ".join(dict.fromkeys([*commands, command]))
+        row |= {"command": "; ".join(dict.fromkeys([*commands, command]))}
+        self.rows[self.key(settings)] = {name: str(value) for name, value in row.items()}
         names = list(ARCHITECTURES)
         rows = sorted(self.rows.values(), key=lambda row: names.index(row["architecture"]))
         with (
@@ -318,7 +319,7 @@ def parse_arguments(arguments=None):
     add("--pairs", type=int, default=4, help="pairs in a training step")
     add("--threads", type=int, default=os.cpu_count())
     add("--turns", type=int, default=9, help="of inference; training takes 3")
-    add("--limit", type=float, default=240, help="seconds to prepare a model, and to time it")
+    add("--limit", type=float, default=300, help="seconds to prepare a model, and to time it")
     add("--fresh", action="store_true", help="measure again what the CSV has already")
     add("--output", type=Path, default=Path("results/models.csv"))
     add("--markdown", action="store_true", help="measure nothing; print the CSV as a table")
