@@ -1,0 +1,54 @@
+"""Compare an exported file with its model: keypoints, AUC, R, RUC, time and size.
+
+    keras-shr compare-export hand.keras hand.tflite my_images --split test --output compare.json
+
+Both see the same pictures, clean and perturbed. The command fails (status 1) where the file loses
+more than 0.1 points of AUC (int8: 1 point), on clean or on perturbed pictures.
+"""
+
+from keras_shr.errors import KerasShrError
+
+
+def add_arguments(parser):
+    parser.add_argument("model", metavar="MODEL", help=".keras file")
+    parser.add_argument("file", metavar="FILE", help="what keras-shr export wrote")
+    parser.add_argument("data", metavar="DATA", help="data set: a folder or KIND:PLACE?options")
+    parser.add_argument("--split", help="part of the data set, such as test")
+    parser.add_argument("--limit", type=int, help="use the first N images only")
+    parser.add_argument("--kinds", default="unseen", help="all, seen, unseen, or names with commas")
+    parser.add_argument("--severities", type=int, nargs="+", default=[3])
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads of the exported file")
+    parser.add_argument("--workers", type=int, help="perturbing processes; default all cores")
+    parser.add_argument("--output", help=".json or .csv file for the figures")
+
+
+def run(arguments):
+    from keras_shr.cli.evaluate import kinds
+    from keras_shr.data import load_arrays, open_data
+    from keras_shr.export import compare_export, comparison_text, write_comparison
+    from keras_shr.export.convert import load_model
+
+    if arguments.output and not arguments.output.endswith((".json", ".csv")):
+        raise KerasShrError(f"--output is {arguments.output}; give a .json or .csv file")
+    model = load_model(arguments.model)
+    height, width = model.image_size
+    if height != width:
+        raise KerasShrError(
+            f"the model takes {height}x{width} images; data sets are cropped square"
+        )
+    reader = open_data(arguments.data, arguments.split, height)
+    comparison = compare_export(
+        model,
+        arguments.file,
+        load_arrays(reader, 0, limit=arguments.limit),
+        kinds(arguments.kinds),
+        arguments.severities,
+        arguments.seed,
+        arguments.threads,
+        arguments.workers,
+    )
+    print(comparison_text(comparison))
+    if arguments.output:
+        write_comparison(comparison, arguments.output)
+    return 0 if comparison["passed"] else 1

@@ -1,0 +1,156 @@
+"""`export_model`: a trained model as a file that runs without this package."""
+
+import contextlib
+import os
+import shutil
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from keras_shr.errors import KerasShrError
+from keras_shr.export import onnx, tflite
+from keras_shr.export.description import DECODINGS, describe, description_path
+from keras_shr.export.graph import OUTPUTS, Graph, check_model, require_tensorflow
+from keras_shr.files import replacing, write_json
+
+SUFFIXES = {"saved_model": "", "tflite": ".tflite", "onnx": ".onnx"}
+FORMATS = tuple(SUFFIXES)
+QUANTIZATIONS = ("none", "float16", "int8")
+
+
+def export_model(
+    model,
+    path,
+    format="saved_model",
+    quantize="none",
+    outputs="heatmaps",
+    decoding="argmax",
+    calibration=None,
+) -> dict:
+    """Writes a model as SavedModel, .tflite or .onnx, and beside it a JSON that says how to use it.
+
+    | outputs | input | answer |
+    |---|---|---|
+    | heatmaps | float32 0..255 | `(batch, h, w, keypoints)`; operations that GPU delegates take |
+    | keypoints | uint8 | `(batch, keypoints, 3)`: x, y in pixels of the input and a score |
+
+    A .tflite file takes one image at a time, the others any number. Preprocessing is inside.
+
+    Args:
+        model: a `PairedHeatmapModel` (or subclass), or the path of its `.keras` file.
+        path: the file (or, for a SavedModel, folder) to write; the JSON is `path` with `.json`
+            behind it.
+        format: `"saved_model"`, `"tflite"` or `"onnx"` (needs onnx and tf2onnx).
+        quantize: `"none"`; `"float16"`, weights in half precision; or `"int8"` (.tflite, .onnx),
+            everything but the logits and what follows them.
+        outputs: `"heatmaps"` or `"keypoints"`.
+        decoding: of keypoints, `"argmax"` or `"centroid"` (sub-pixel); for heatmaps it is what
+            the JSON recommends.
+        calibration: for int8: uint8 images `(count, height, width, 3)` such as the file will see,
+            a hundred or so.
+
+    Returns:
+        What the JSON says.
+
+    Raises:
+        KerasShrError: Keras does not run on TensorFlow, a package is missing, or an argument that
+            is not one of the above.
+
+    Example:
+
+    >>> model = keras.saving.load_model("hand.keras")
+    >>> export_model(model, "hand.tflite", "tflite", "float16", outputs="keypoints")
+    """
+    _check("format", format, FORMATS)
+    _check("quantize", quantize, QUANTIZATIONS)
+    _check("outputs", outputs, OUTPUTS)
+    _check("decoding", decoding, DECODINGS)
+    path = Path(path)
+    if path.suffix != SUFFIXES[format] and (SUFFIXES[format] or path.suffix in SUFFIXES.values()):
+        wanted = SUFFIXES[format] or "a folder's name"
+        raise KerasShrError(f"{path} does not end as {format} should; expected {wanted}")
+    if quantize == "int8" and format == "saved_model":
+        raise KerasShrError("int8 is for the formats tflite and onnx; a SavedModel takes float16")
+    require_tensorflow()
+    model = load_model(model)
+    if quantize == "int8":
+        calibration = check_calibration(calibration, model.image_size)
+    batch = 1 if format == "tflite" else None
+    half = format == "saved_model" and quantize == "float16"
+    graph = Graph(model, outputs, decoding, batch, half)
+    description = describe(model, path.name, format, quantize, outputs, decoding, batch)
+    if format == "saved_model":
+        with replacing_folder(path) as temporary:
+            graph.save(temporary)
+    else:
+        convert = tflite.convert if format == "tflite" else onnx.convert
+        content = convert(graph, quantize, calibration)
+        with replacing(path) as temporary:
+            temporary.write_bytes(content)
+    write_json(description_path(path), description)
+    return description
+
+
+def _check(name, value, known):
+    if value not in known:
+        raise KerasShrError(f"{name} is {value!r}; it must be one of {', '.join(known)}")
+
+
+def load_model(model):
+    """A model of the package from itself or from its file.
+
+    Raises:
+        KerasShrError: there is no such file, it cannot be loaded or is another kind of model.
+    """
+    if not isinstance(model, keras.Model):
+        from keras_shr.evaluation.predictor import load_models
+
+        name = Path(model).name
+        model = load_models({name: model})[name]
+    check_model(model)
+    return model
+
+
+def check_calibration(images, image_size):
+    """Calibration images as an array of the model's size.
+
+    Raises:
+        KerasShrError: there are none, or they are not uint8 of that size.
+    """
+    if images is None or not len(images):
+        raise KerasShrError(
+            "int8 needs calibration images, real ones like those the file will see: give "
+            "calibration=images (in the command: --calibration DATA)"
+        )
+    images = np.asarray(images)
+    if images.dtype != np.uint8 or images.shape[1:] != (*image_size, 3):
+        raise KerasShrError(
+            f"calibration images are {images.dtype} {images.shape}; expected uint8 (count, "
+            f"{image_size[0]}, {image_size[1]}, 3)"
+        )
+    return images
+
+
+@contextlib.contextmanager
+def replacing_folder(path):
+    """A temporary folder beside `path`; it becomes `path` when the block ends well.
+
+    Raises:
+        KerasShrError: `path` is something else than a SavedModel, which is not to be deleted.
+    """
+    path = Path(path)
+    if path.exists() and not (path / "saved_model.pb").is_file():
+        raise KerasShrError(f"{path} exists and is not a SavedModel; choose another name")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".partial-{os.getpid()}-{path.name}")
+    old = path.with_name(f".partial-{os.getpid()}-old-{path.name}")
+    try:
+        yield temporary
+        # A folder cannot be replaced in one step; the old one stands until the new one is whole.
+        if path.exists():
+            os.replace(path, old)
+        os.replace(temporary, path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)

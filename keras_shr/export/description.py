@@ -1,0 +1,104 @@
+"""The JSON beside an exported file: all that is needed to use the file without this package."""
+
+import json
+from pathlib import Path
+
+from keras_shr.errors import KerasShrError
+from keras_shr.export.graph import INPUT_DTYPES, INPUT_NAME
+from keras_shr.skeletons import Skeleton
+
+FORMAT_VERSION = 1
+DECODINGS = ("argmax", "centroid")
+CENTROID_RADIUS = 2  # of keras_shr.heatmaps.decode
+
+_MEANING = {
+    "heatmaps": (
+        "(batch, height, width, keypoints): one map a keypoint, highest where it is; decode it as "
+        "said under decoding"
+    ),
+    "keypoints": (
+        "(batch, keypoints, 3): x and y in pixels of the input picture (an integer is a pixel's "
+        "centre, x to the right, y down) and a score from 0 to 1"
+    ),
+}
+
+
+def description_path(path) -> Path:
+    """Where the JSON of an exported file or folder lies: its name and `.json`."""
+    path = Path(path)
+    return path.with_name(path.name + ".json")
+
+
+def describe(model, file_name, file_format, quantize, outputs, decoding, batch) -> dict:
+    """The JSON of an export; `docs/deploy.md` explains the fields."""
+    from keras_shr import __version__
+
+    skeleton = model.skeleton or Skeleton.generic(model.num_keypoints)
+    height, width = model.image_size
+    rows, columns = model.heatmap_size
+    answer = (rows, columns, model.num_keypoints) if outputs == "heatmaps" else (len(skeleton), 3)
+    return {
+        "format_version": FORMAT_VERSION,
+        "keras_shr": __version__,
+        "file": file_name,
+        "format": file_format,
+        "quantize": quantize,
+        "outputs": outputs,
+        "skeleton": skeleton.name,
+        "keypoints": list(skeleton.keypoints),
+        "edges": [list(edge) for edge in skeleton.edges],
+        "flip_pairs": [list(pair) for pair in skeleton.flip_pairs],
+        "input": {
+            "name": INPUT_NAME,
+            "dtype": INPUT_DTYPES[outputs],
+            "shape": [batch, height, width, 3],
+            "layout": "batch, height, width, RGB",
+            "normalization": {
+                "scale": 1.0,
+                "offset": 0.0,
+                "meaning": "input = scale * pixel + offset with pixels 0..255; the network "
+                "normalises inside",
+            },
+        },
+        "output": {
+            "name": outputs,
+            "dtype": "float32",
+            "shape": [batch, *answer],
+            "meaning": _MEANING[outputs],
+        },
+        "decoding": {
+            "method": decoding,
+            "score_radius": max(2, max(rows, columns) // 8),
+            "centroid_radius": CENTROID_RADIUS,
+            "heatmap_size": [rows, columns],
+            "image_size": [height, width],
+            "to_image": "x_image = (x_heatmap + 0.5) * image_width / heatmap_width - 0.5; y alike",
+            "score": "sum of the map within score_radius (a square) of its highest pixel, divided "
+            "by the sum of the whole map; negative values count as 0",
+        },
+    }
+
+
+def read_description(path) -> dict:
+    """The JSON of an exported file.
+
+    Raises:
+        KerasShrError: it is missing, not JSON, or of a version that this release does not know.
+    """
+    place = description_path(path)
+    if not Path(path).exists():
+        raise KerasShrError(f"{path}: there is no such file or folder")
+    try:
+        found = json.loads(place.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise KerasShrError(
+            f"{path}: there is no {place.name} beside it; it is written by keras-shr export"
+        ) from None
+    except ValueError as error:
+        raise KerasShrError(f"{place}: not JSON ({error}); export the model again") from None
+    version = found.get("format_version") if isinstance(found, dict) else None
+    if version != FORMAT_VERSION:
+        raise KerasShrError(
+            f"{place}: format_version is {version!r}; this release reads {FORMAT_VERSION}"
+        )
+    return found

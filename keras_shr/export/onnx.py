@@ -1,0 +1,121 @@
+"""From a `Graph` to the bytes of an .onnx file. The packages onnx and tf2onnx are optional."""
+
+import logging
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from keras_shr.errors import KerasShrError
+from keras_shr.export.graph import INPUT_NAME
+from keras_shr.export.tflite import without_deprecations
+
+OPSET = 17
+"""The operations' version: what onnxruntime has run since 2022."""
+_SMALL = 64  # numbers; smaller constants stay float32
+
+
+def convert(graph, quantize="none", calibration=None) -> bytes:
+    """The content of an .onnx file.
+
+    float16 stores the weights in half precision and casts them when the file is loaded, so every
+    runtime computes in float32. int8 quantises the convolutions but the last one, the logits'.
+
+    Args:
+        graph: `Graph`, usually of any batch.
+        quantize: `"none"`, `"float16"` (weights) or `"int8"`.
+        calibration: uint8 images `(count, height, width, 3)`, for int8.
+
+    Raises:
+        KerasShrError: a package is not installed.
+    """
+    if quantize == "int8":
+        package("onnxruntime")
+    onnx, tf2onnx = package("onnx"), package("tf2onnx")
+    logger = logging.getLogger("tf2onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with without_deprecations():
+            converted, _ = tf2onnx.convert.from_function(
+                graph.function, input_signature=[graph.spec], opset=OPSET
+            )
+    finally:
+        logger.setLevel(level)
+    if quantize == "float16":
+        _store_half(onnx, converted.graph)
+    if quantize == "int8":
+        return _quantised(onnx, converted, calibration, graph.spec.dtype.as_numpy_dtype)
+    return converted.SerializeToString()
+
+
+def package(name):
+    """An optional package.
+
+    Raises:
+        KerasShrError: it is not installed; says how to get it.
+    """
+    import importlib
+
+    try:
+        with without_deprecations():
+            return importlib.import_module(name)
+    except ImportError as error:
+        raise KerasShrError(
+            f"ONNX files need the package {name} ({error}): pip install onnx tf2onnx onnxruntime"
+        ) from None
+
+
+def _store_half(onnx, graph):
+    """Each weight as float16 and a Cast, which runtimes do once, while loading."""
+    limit = np.finfo(np.float16).max
+    kept, casts = [], []
+    for tensor in graph.initializer:
+        value = onnx.numpy_helper.to_array(tensor)
+        if value.dtype != np.float32 or value.size < _SMALL:
+            kept.append(tensor)
+            continue
+        half, stored = np.clip(value, -limit, limit).astype(np.float16), f"{tensor.name}/half"
+        kept.append(onnx.numpy_helper.from_array(half, stored))
+        casts.append(
+            onnx.helper.make_node(
+                "Cast", [stored], [tensor.name], to=onnx.TensorProto.FLOAT, name=f"{stored}/cast"
+            )
+        )
+    nodes = [*casts, *graph.node]
+    del graph.initializer[:], graph.node[:]
+    graph.initializer.extend(kept)
+    graph.node.extend(nodes)
+
+
+def _quantised(onnx, model, calibration, dtype):
+    quantization = package("onnxruntime.quantization")
+
+    class Reader(quantization.CalibrationDataReader):
+        def __init__(self):
+            self.images = iter(calibration)
+
+        def get_next(self):
+            image = next(self.images, None)
+            return None if image is None else {INPUT_NAME: image[None].astype(dtype)}
+
+    convolutions = [node.name for node in model.graph.node if node.op_type == "Conv"]
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.ERROR)  # advice on preprocessing that tf2onnx has done already
+    try:
+        with tempfile.TemporaryDirectory() as folder, without_deprecations():
+            source, target = Path(folder) / "float.onnx", Path(folder) / "int8.onnx"
+            onnx.save(model, source)
+            quantization.quantize_static(
+                source,
+                target,
+                Reader(),
+                quant_format=quantization.QuantFormat.QDQ,
+                per_channel=True,
+                op_types_to_quantize=["Conv"],
+                nodes_to_exclude=convolutions[-1:],
+            )
+            return target.read_bytes()
+    finally:
+        root.setLevel(level)
