@@ -40,7 +40,7 @@ def fig8(results, folder) -> Figure:
         return Figure("fig8", title, reason="none of its cells was run")
     figure = new_figure(14, 1.0 + 3.6 * len(results.data))
     grid = figure.subplots(len(results.data), len(_PANELS), squeeze=False)
-    words = [architecture_label(name).replace(" ", "\n") for name in names]
+    words = [architecture_label(name) for name in names]
     for data, row in zip(results.data, grid, strict=True):
         for panel, axes in zip(_PANELS, row, strict=True):
             series = found[data, panel]

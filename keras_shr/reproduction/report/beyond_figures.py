@@ -10,6 +10,7 @@ from keras_shr.reproduction.report.drawing import (
     Figure,
     legend,
     panel_title,
+    plain_log,
     save_both,
 )
 from keras_shr.reproduction.report.methods import data_label, in_order, label, look
@@ -146,8 +147,7 @@ def cost(results, folder) -> Figure:
         axes.set_xlabel("time of a step, baseline = 1" if relative else "ms a step")
         axes.set_ylabel("AUC under the five unseen kinds (%)")
         axes.set_xscale("log")
-        axes.xaxis.set_major_formatter("{x:g}")
-        axes.xaxis.set_minor_formatter("{x:g}")
+        plain_log(axes.xaxis, (1, 1.5, 2, 3, 5, 7))
         tidy(axes, "both")
     legend(figure, panels, 5)
     caption = (
@@ -163,10 +163,10 @@ def temporal(results, folder) -> Figure:
     places = sorted({(row["data"], row["source"], row["metric"]) for row in rows})
     if not places:
         return Figure("temporal", title, reason="there is no temporal.csv")
-    columns = min(3, len(places))
+    columns = min(2, len(places))
     lines = -(-len(places) // columns)
     most = max(len({r["method"] for r in rows if r["data"] == d}) for d, _, _ in places)
-    figure = new_figure(5.0 * columns + 0.8, lines * (1.1 + 0.32 * most) + 0.3)
+    figure = new_figure(6.4 * columns, lines * (1.1 + 0.32 * most) + 0.3)
     grid = figure.subplots(lines, columns, squeeze=False)
     for axes in grid.flat[len(places) :]:
         axes.set_axis_off()
@@ -185,10 +185,13 @@ def temporal(results, folder) -> Figure:
                     elinewidth=1.2,
                     capsize=2.5,
                 )
+        axes.tick_params(axis="y", length=0)
         axes.set_yticks(range(len(methods)), [label(m) for m in reversed(methods)])
         axes.set_xlim(left=0)
-        axes.set_xlabel(f"{metric.replace('_', ' ')} (px of a 256-px crop), smaller is calmer")
-        panel_title(axes, f"trained on {data_label(data)}: {source.replace('_', ' ')}")
+        axes.set_ylim(-0.6, len(methods) - 0.4)
+        axes.set_xlabel("px of a 256-px crop, smaller is calmer")
+        place = f"{data_label(data)}; " if len({d for d, _, _ in places}) > 1 else ""
+        panel_title(axes, f"{place}{source.replace('_', ' ')}: {metric.replace('_', ' ')}")
         tidy(axes, "x")
     caption = f"Read it with AUC: a network that answers a constant would not shake. {BARS}"
     return Figure("temporal", title, caption, save_both(figure, folder, "temporal"))

@@ -153,6 +153,7 @@ def temporal_table(results) -> Table | None:
         for source, metric in pairs
     ]
     table = _by_method(results, "temporal", "Motion: how much keypoints shake", columns)
+    table.rows = [row for row in table.rows if any(cell.seeds for cell in row[1:])]
     table.caption = (
         "Smaller is calmer, in px of a 256-px crop; a network that answers a constant would be "
         f"calmest, so read it with AUC. {READING}"

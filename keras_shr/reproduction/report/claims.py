@@ -19,7 +19,8 @@ RULE = (
     f"seeds is unknown (fewer than {LEAST_FREEDOM} degrees of freedom over all methods together). "
     "Not run: no part was. An interval joins the spread of training seeds, pooled over all methods "
     "(t distribution), with the bootstrap over test pictures, taken as independent between "
-    "methods; ratios are compared as logarithms. "
+    "methods; ratios are compared as logarithms. A claim of several parts shows the least "
+    "favourable one. "
     f"Convergence rule: {CONVERGENCE}."
 )
 FIELDS = (
@@ -117,12 +118,39 @@ def _list(claim, run):
     shown = [
         f"{one.part.words} {sign}{format(claim.scale * one.comparison.value, style)}" for one in run
     ]
-    return f"the least favourable is shown; {', '.join(shown)}"
+    return ", ".join(shown)
 
 
 def judge_all(results) -> list[dict]:
     """A row for each claim and data set."""
     return [judge(results, claim, data) for claim in CLAIMS for data in results.data]
+
+
+def shown(row) -> tuple[str, str]:
+    """What was measured and its interval, as text; dashes where nothing was."""
+    if row["ours"] is None:
+        return "–", ""
+    ratio = row["measure"].startswith("ratio")
+    style = ".2f" if ratio else "+.1f" if row["measure"].endswith("points") else "+.3f"
+    low, high = (format(row[end], style) for end in ("low", "high"))
+    return ("× " if ratio else "") + format(row["ours"], style), f"{low} to {high}"
+
+
+def claims_markdown(rows, data_label) -> str:
+    """The verdicts as a table for the README.
+
+    Args:
+        rows: of `judge_all`.
+        data_label: name of a data set → what it is called.
+    """
+    lines = ["**Claims**", "", "| claim | paper | data | ours (95 % interval) | verdict |"]
+    lines.append("| --- | --- | --- | --- | --- |")
+    for row in rows:
+        value, interval = shown(row)
+        cells = [f"{row['claim']} ({row['measure']})", row["paper"], data_label(row["data"])]
+        cells += [f"{value} ({interval})" if interval else value, row["verdict"]]
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join([*lines, "", RULE]) + "\n"
 
 
 def claims_csv(rows) -> str:

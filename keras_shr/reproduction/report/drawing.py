@@ -40,6 +40,8 @@ def save_both(figure, folder, key) -> Path:
     import matplotlib
 
     folder = Path(folder)
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # the layout is found; finding it again would double the time
     with matplotlib.rc_context({"svg.hashsalt": key, "svg.fonttype": "path"}):
         for kind, metadata in (("svg", {"Date": None}), ("png", {"Software": None})):
             with replacing(folder / f"{key}.{kind}") as temporary:
@@ -126,49 +128,14 @@ def legend(figure, axes, columns=4):
     )
 
 
-def end_labels(axes, labels, x, gap):
-    """Words at the right end of curves, moved apart so that none covers another.
+def plain_log(axis, ticks=(1, 2, 5)):
+    """Write a logarithmic axis in plain numbers, at `ticks` times the powers of ten."""
+    from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
 
-    Args:
-        axes: of matplotlib.
-        labels: list of (y, words, color).
-        x: where the curves end; the words stand right of it, joined by a thin line.
-        gap: least distance between two words, in units of the vertical axis.
-    """
-    labels = sorted(labels, key=lambda item: item[0])
-    places = spread_out([y for y, _, _ in labels], gap, axes.get_ylim())
-    left, right = axes.get_xlim()
-    reach = 0.06 * (right - left)
-    for (y, words, color), place in zip(labels, places, strict=True):
-        axes.plot([x, x + reach], [y, place], color=color, linewidth=0.8, clip_on=False, zorder=1)
-        axes.text(
-            x + 1.2 * reach, place, words, color=color, va="center", fontsize=9, clip_on=False
-        )
-
-
-def spread_out(values, gap, limits):
-    """Sorted `values` moved as little as needed to stand `gap` apart, inside `limits` if they fit.
-
-    >>> spread_out([0.5, 0.5], 0.1, (0, 1))
-    [0.45, 0.55]
-    """
-    groups = [[value, 1] for value in values]  # centre and how many stand round it
-    merged = []
-    for centre, count in groups:
-        merged.append([centre, count])
-        while len(merged) > 1:
-            (a, n), (b, m) = merged[-2:]
-            if b - a >= gap * (n + m) / 2:
-                break
-            merged[-2:] = [[(a * n + b * m) / (n + m), n + m]]
-    places = [
-        centre + (i - (count - 1) / 2) * gap for centre, count in merged for i in range(count)
-    ]
-    if places:
-        over, under = places[-1] - limits[1], limits[0] - places[0]
-        move = -over if over > 0 else max(under, 0)
-        places = [round(place + move, 10) for place in places]
-    return places
+    axis.set_major_locator(LogLocator(subs=ticks))
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_locator(NullLocator())
+    axis.set_minor_formatter(NullFormatter())
 
 
 def panel_title(axes, text):

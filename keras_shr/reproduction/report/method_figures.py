@@ -70,9 +70,9 @@ def _value(axes, x, y, value):
     axes.annotate(
         f"{value:.2f}",
         (x, y),
-        (0, 13 if y > 18 else -13),
+        (24 if x < 40 else -24, 12),
         textcoords="offset points",
-        ha="center",
+        ha="left" if x < 40 else "right",
         va="center",
         color="white",
         fontsize=10,

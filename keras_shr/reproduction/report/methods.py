@@ -53,7 +53,7 @@ _LOOKS = {
     "rcc": Look("RCC", _rgb(ORANGE), "--", "v"),
     "hdhr": Look("HDHR", _rgb(GREEN), "-.", "P"),
     "mst": Look("MST", _rgb(PURPLE), ":", "X"),
-    "rcc_hdhr": Look("RCC + HDHR", _rgb(ORANGE), "-.", "<"),
+    "rcc_hdhr": Look("RCC + HDHR", _rgb(ORANGE), "-", "<"),
     "hdhr_mst": Look("HDHR + MST", _rgb(GREEN), ":", ">"),
     PAPER: Look("paper's method", _rgb(BLUE), "-", "s"),
     "symmetric": Look("paper's, symmetric RCC", _rgb(SKY), "-", "h"),
@@ -63,9 +63,9 @@ _LOOKS = {
     "st_a": Look("ST_a", _GREY, ":", ">"),
     "at": Look("AT", _rgb(ORANGE), "-.", "*"),
     "augmix": Look("AugMix", _rgb(GREEN), "--", "v"),
-    "augmix_no_jsd": Look("AugMix, no consistency", _rgb(GREEN), ":", "1"),
-    "lip": Look("Lip", _rgb(PURPLE), ":", "X"),
-    "pg": Look("PG", _rgb(SKY), "-.", "P"),
+    "augmix_no_jsd": Look("AugMix, no consistency", _rgb(GREEN), "-", "^"),
+    "lip": Look("Lip", _rgb(PURPLE), "-", "h"),
+    "pg": Look("PG", _rgb(SKY), "-.", "p"),
 }
 METHODS = tuple(_LOOKS)
 
@@ -73,7 +73,7 @@ _ARCHITECTURES = {
     "mobilenet_v2": "MobileNetV2",
     "resnet50": "ResNet50",
     "vgg19_bn": "VGG19-BN",
-    "shufflenet_v2_x1_0": "ShuffleNetV2 1.0",
+    "shufflenet_v2_x1_0": "ShuffleNetV2",
     "stacked_hourglass": "Stacked Hourglass",
     "hrnet_w18": "HRNet-W18",
 }

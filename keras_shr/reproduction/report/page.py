@@ -6,7 +6,7 @@ from collections import Counter
 from keras_shr.evaluation.page import STYLE, image
 from keras_shr.evaluation.tables import table as html_table
 from keras_shr.reproduction import paper
-from keras_shr.reproduction.report.claims import RULE, VERDICTS
+from keras_shr.reproduction.report.claims import RULE, VERDICTS, shown
 from keras_shr.reproduction.report.methods import (
     EXPLANATIONS,
     architecture_label,
@@ -18,12 +18,12 @@ from keras_shr.reproduction.report.results import CONVERGENCE
 
 _STYLE = """
 td.quoted { color: #555; font-style: italic } td.none { color: #888 }
-td.words, td.words + td.words { text-align: left; white-space: normal; min-width: 90px;
-  max-width: 330px }
+td.words, td.words:first-child { text-align: left; white-space: normal; min-width: 90px;
+  max-width: 380px }
+table.claims th { text-align: left } table.claims td { vertical-align: top }
 td sup { color: #d55e00 } details summary { font-weight: 400 }
 .verdict { font-weight: 700; white-space: nowrap } .v0 { color: #0072b2 } .v1 { color: #b34700 }
 .v2 { color: #555 } .v3 { color: #888; font-weight: 400 }
-table.dots td { text-align: center }
 .absent { color: #555; background: #f6f6f6; padding: 8px 14px; border-left: 4px solid #bbb }
 """
 _SYMBOLS = dict(zip(VERDICTS, ("✔", "✘", "?", "–"), strict=True))
@@ -72,8 +72,9 @@ def _convergence(results):
         if progress.done and progress.faults:
             reasons = "; ".join(progress.faults)
             parts.append(
-                f"<div class=warning><b>{_text(data_label(data))}: nothing here decides a claim.</b>"
-                f" {_text(CONVERGENCE[0].upper() + CONVERGENCE[1:])}; here {_text(reasons)}.</div>"
+                f"<div class=warning><b>{_text(data_label(data))}: nothing here decides a claim."
+                f"</b> {_text(CONVERGENCE[0].upper() + CONVERGENCE[1:])}; here "
+                f"{_text(reasons)}.</div>"
             )
     return "".join(parts)
 
@@ -91,47 +92,43 @@ def _claims(rows, results):
         "ours": "This package's default",
     }
     many = len(results.data) > 1
-    head = ["claim", "where", *["data"] * many, "paper", "ours<small>95 % interval</small>",
-            "verdict", "why"]  # fmt: skip
     for source, heading in headings.items():
+        quoted = source == "paper"
+        head = ["claim", *["paper"] * quoted, *["data"] * many]
+        head += ["ours<small>95 % interval</small>", "verdict"]
         lines = [
             [
-                _words(row["claim"]),
-                f"<td>{_text(row['where'])}</td>",
-                *[f"<td>{_text(data_label(row['data']))}</td>"] * many,
-                _words(row["paper"]),
+                _words(row["claim"], row["measure"]),
+                *[_words(row["paper"], row["where"])] * quoted,
+                *[_words(data_label(row["data"]))] * many,
                 _measured(row),
-                _verdict(row["verdict"]),
-                _words(row["why"]),
+                _verdict(row),
             ]
             for row in rows
             if row["source"] == source
         ]
-        parts.append(f"<h3>{heading}</h3>{html_table(head, lines)}")
+        table = html_table(head, lines).replace("<table>", "<table class=claims>")
+        parts.append(f"<h3>{heading}</h3>{table}")
     return "".join(parts)
 
 
-def _words(text):
-    return f"<td class=words>{_text(text or '')}</td>"
+def _words(text, small=""):
+    small = f"<small>{_text(small)}</small>" if small else ""
+    return f"<td class=words>{_text(text or '')}{small}</td>"
 
 
 def _measured(row):
-    if row["ours"] is None:
-        return "<td class=none>not run</td>"
-    style = "+.1f" if row["measure"].endswith("points") else ".3g"
-    sign = "× " if row["measure"].startswith("ratio") else ""
-    if not sign and style == ".3g":
-        style = "+.3f"
-    low, high = (format(row[end], style) for end in ("low", "high"))
-    return (
-        f"<td>{sign}{format(row['ours'], style)}<small>{low} to {high}</small>"
-        f"<small>{_text(row['measure'])}</small></td>"
-    )
+    value, interval = shown(row)
+    return f"<td>{value}<small>{interval}</small></td>"
 
 
-def _verdict(verdict):
+def _verdict(row):
+    verdict = row["verdict"]
     number = VERDICTS.index(verdict)
-    return f"<td class='verdict v{number}'>{_SYMBOLS[verdict]} {verdict}</td>"
+    return (
+        f"<td class=words><span class='verdict v{number}'>{_SYMBOLS[verdict]} {verdict}</span>"
+        f"<small>{_text(row['why'])}</small></td>"
+    )
 
 
 def _run(results):
@@ -180,7 +177,8 @@ def _figure(figure):
     if figure.path is None:
         return f"{head}<p class=absent>Not run: {_text(figure.reason)}.</p>"
     caption = _text(figure.caption)
-    return f"{head}<figure>{image(figure.path, figure.title)}<figcaption>{caption}</figcaption></figure>"
+    picture = image(figure.path, figure.title)
+    return f"{head}<figure>{picture}<figcaption>{caption}</figcaption></figure>"
 
 
 def _methods(results):

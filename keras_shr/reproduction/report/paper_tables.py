@@ -16,8 +16,8 @@ from keras_shr.reproduction.report.methods import (
 from keras_shr.reproduction.report.tables import Table, measured, quoted
 
 READING = (
-    "Mean ± standard deviation over training seeds (their number in brackets); one seed shows the "
-    "95 % interval over test pictures instead."
+    "Mean ± standard deviation over training seeds; where there is one seed, the 95 % interval "
+    "over test pictures in brackets."
 )
 
 

@@ -15,18 +15,18 @@ _INK, _FILL, _LOSS = "0.2", "#e3f0f9", "#fdf1e3"
 
 
 def fig2(folder) -> Figure:
-    figure = new_figure(13.5, 6.3)
+    figure = new_figure(13.5, 5.9)
     axes = figure.subplots()
     axes.set_xlim(0, 17.2)
-    axes.set_ylim(0, 8)
+    axes.set_ylim(0.3, 7.6)
     axes.set_aspect("equal")
     axes.set_axis_off()
     sample = render_sample(3, 5, size=128)
-    perturbed = reference.perturb(sample.image, "glass_blur", 4, seed=1)
+    perturbed = reference.perturb(sample.image, "glass_blur", 3, seed=1)
     x, y = (sample.keypoints[_KEYPOINT, :2] + 0.5) / 128 * _MAP - 0.5
     rows = (
-        (5.5, sample.image, "clean picture x", _heatmap(x, y, 0.75), "HT", "r_x"),
-        (0.9, perturbed, "perturbed picture x'", _heatmap(x, y, 0.95), "HT'", "r_x'"),
+        (5.5, sample.image, "clean picture $x$", _heatmap(x, y, 0.75), "$HT$", "$r_x$"),
+        (0.9, perturbed, "perturbed picture $x'$", _heatmap(x, y, 0.95), "$HT'$", "$r_{x'}$"),
     )
     for bottom, picture, name, heatmap, before, after in rows:
         middle = bottom + _SIDE / 2
@@ -37,6 +37,8 @@ def fig2(folder) -> Figure:
             _arrow(axes, (start, middle), (end, middle))
         _box(axes, 2.9, middle - 0.6, 2.7, 1.2, "backbone and\nupsampling")
         _box(axes, 8.9, middle - 0.4, 0.9, 0.8, "RCC")
+    dot = 0.2 + (x + 0.5) / _MAP * _SIDE, 5.5 + _SIDE * (1 - (y + 0.5) / _MAP)
+    axes.plot(*dot, "o", markersize=9, markerfacecolor="none", color="white", markeredgewidth=1.6)
     top, low = (bottom + _SIDE / 2 for bottom, *_ in rows)
     _link(axes, 4.25, low + 0.6, top - 0.6, "same weights")
     _link(axes, 1.15, low + 1.0, top - 1.5, "one of ten kinds,\nfive severities", arrow=True)
@@ -46,7 +48,7 @@ def fig2(folder) -> Figure:
         top - 0.55,
         3.4,
         1.1,
-        "L_wce: cross-entropy with the\nhighly differentiated map",
+        "$L_{wce}$: cross-entropy with the\nhighly differentiated map",
         _LOSS,
     )
     _box(
@@ -55,7 +57,7 @@ def fig2(folder) -> Figure:
         (top + low) / 2 - 0.55,
         3.4,
         1.1,
-        "λ L_mst: change of the map,\nand at the clean peak",
+        "$λ L_{mst}$: change of the map,\nand at the clean peak",
         _LOSS,
     )
     _arrow(axes, (12.4, top), (13.5, top))
@@ -64,7 +66,8 @@ def fig2(folder) -> Figure:
     caption = (
         "A clean and a perturbed picture pass through the same network; row-column correlation "
         "(RCC) strengthens the map's single peak; the clean map is compared with its target, and "
-        "both maps with each other. The pictures are rendered; the maps are drawn, not predicted."
+        "both maps with each other. The pictures are rendered; the maps, for the ringed fingertip, "
+        "are drawn, not predicted."
     )
     title = "Figure 2. The pipeline"
     return Figure("fig2", title, caption, save_both(figure, folder, "fig2"))

@@ -8,10 +8,10 @@ from keras_shr.reproduction.report.drawing import (
     BARS,
     PERCENT,
     Figure,
-    end_labels,
     legend,
     not_run_marks,
     panel_title,
+    plain_log,
     points,
     save_both,
 )
@@ -54,6 +54,7 @@ def fig6(results, folder) -> Figure:
         values = [e.value for row in moved.values() for e in row if e and e.value > 0]
         if values and max(values) > 8 * min(values):
             left.set_yscale("log")
+            plain_log(left.yaxis)
         panel_title(left, f"{data_label(data)}: R, smaller is more stable")
         panel_title(right, f"{data_label(data)}: AUC, larger is more accurate")
         left.set_ylabel("R (px² of a 256-px crop)")
@@ -96,12 +97,12 @@ def _curves(results, folder, key, title, caption, methods, promised):
         return Figure(key, title, reason="none of its methods was run")
     columns = min(2, len(results.data))
     rows = -(-len(results.data) // columns)
-    figure = new_figure(7.2 * columns, 4.6 * rows)
+    figure = new_figure(7.8 * columns, 4.6 * rows)
     grid = figure.subplots(rows, columns, squeeze=False)
     for axes in grid.flat[len(results.data) :]:
         axes.set_axis_off()
     for data, axes in zip(results.data, grid.flat, strict=False):
-        labels, lowest = [], 1.0
+        areas = []
         for i, method in enumerate(methods):
             found = [results.estimate(method, data, f"stable_at_{p}", UNSEEN) for p in THRESHOLDS]
             area = results.estimate(method, data, "RUC", UNSEEN)
@@ -109,33 +110,33 @@ def _curves(results, folder, key, title, caption, methods, promised):
                 continue
             style, value = look(method), PERCENT * np.array([e.value for e in found])
             bars = PERCENT * np.array([e.bars() for e in found])
-            axes.plot(
+            (line,) = axes.plot(
                 THRESHOLDS,
                 value,
                 color=style.color,
                 linestyle=style.line,
                 marker=style.marker,
                 markevery=(i % 5, 5),
-                markersize=5,
+                markersize=6,
                 linewidth=1.6,
             )
-            axes.fill_between(
-                THRESHOLDS,
-                value - bars[:, 0],
-                value + bars[:, 1],
-                color=style.color,
-                alpha=0.10,
-                linewidth=0,
-            )
-            lowest = min(lowest, value[0] / PERCENT)
-            labels.append((value[-1], f"{style.label}  {PERCENT * area.value:.1f}", style.color))
-        axes.set_xlim(0, 30)
-        axes.set_ylim(PERCENT * max(0, lowest - 0.05), 101)
-        gap = 0.052 * np.ptp(axes.get_ylim())
-        end_labels(axes, labels, 30, gap)
-        axes.text(
-            1.08, 1.02, "RUC (%)", transform=axes.transAxes, fontsize=9, color="0.3", va="bottom"
+            band = value - bars[:, 0], value + bars[:, 1]
+            axes.fill_between(THRESHOLDS, *band, color=style.color, alpha=0.12, linewidth=0)
+            areas.append((area.value, f"{PERCENT * area.value:.1f}  {style.label}", line))
+        # The legend ranks the methods; below the curves there may be no room for it.
+        areas.sort(key=lambda item: -item[0])
+        axes.legend(
+            [line for _, _, line in areas],
+            [words for _, words, _ in areas],
+            title="RUC (%)",
+            alignment="left",
+            loc="upper left",
+            bbox_to_anchor=(1.01, 1.0),
+            frameon=False,
+            handlelength=3,
         )
+        axes.set_xlim(0, 30)
+        axes.set_ylim(top=101)
         panel_title(axes, data_label(data))
         axes.set_xlabel("P (px of a 256-px crop)")
         axes.set_ylabel("keypoints moved ≤ P px (%)")

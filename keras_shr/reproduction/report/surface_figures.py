@@ -27,26 +27,28 @@ def fig10(results, folder) -> Figure:
         for methods in [in_order(m for d, m in surfaces if d == name)]
         for i in range(0, len(methods), columns)
     ]
-    figure = new_figure(3.1 * columns + 1.2, 3.3 * len(lines))
-    grid = figure.subplots(len(lines), columns, squeeze=False, sharex=True, sharey=True)
+    space = np.geomspace if logarithmic else np.linspace
+    levels = space(low, max(high, low + 1e-9), 14)[1:-1]
+    figure = new_figure(3.1 * columns + 1.2, 3.4 * len(lines))
+    grid = figure.subplots(len(lines), columns, squeeze=False)
     for (name, methods), row in zip(lines, grid, strict=True):
         for axes in row[len(methods) :]:
             axes.set_axis_off()
         for method, axes in zip(methods, row, strict=False):
             a, b, z = surfaces[name, method]
             picture = axes.pcolormesh(a, b, z, cmap="cividis", norm=norm, shading="nearest")
-            axes.contour(a, b, z, levels=8, colors="white", linewidths=0.6, alpha=0.8)
+            axes.contour(a, b, z, levels=levels, colors="white", linewidths=0.7)
+            axes.set_xlabel("(perturbed − clean) a")
             place = f"{data_label(name)}: " if len(data) > 1 else ""
             panel_title(axes, f"{place}{label(method)}\n{_smoothness(results, method, name)}")
         row[0].set_ylabel("Rademacher direction b")
-    for axes in grid[-1]:
-        axes.set_xlabel("(perturbed − clean) a")
     scale = ", logarithmic" if logarithmic else ""
     figure.colorbar(picture, ax=grid, label=f"mean loss{scale}", shrink=0.8)
     counts = sorted(_images(results))
     spoken = f"{counts[0]}" + (f" to {counts[-1]}" if len(counts) > 1 else "") if counts else "no"
     caption = (
-        "Loss around clean pictures (a = b = 0), all panels on one colour scale. |Δ²|: mean "
+        "Loss around clean pictures (a = b = 0), all panels on one colour scale; the white lines "
+        "are the same levels everywhere, so a flat surface has few. |Δ²|: mean "
         f"absolute second difference of the loss over {spoken} pictures, smaller is smoother."
     )
     return Figure("fig10", title, caption, save_both(figure, folder, "fig10"))
@@ -75,7 +77,7 @@ def _smoothness(results, method, data):
     estimate = results.estimate(method, data, "smoothness")
     if estimate is None:
         return "|Δ²| not measured"
-    return f"|Δ²| {estimate.value:.3g}" + (f" ± {estimate.spread:.1g}" if estimate.n > 1 else "")
+    return f"|Δ²| {estimate.value:#.3g}" + (f" ± {estimate.spread:.1g}" if estimate.n > 1 else "")
 
 
 def _images(results):

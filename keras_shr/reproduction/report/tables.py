@@ -17,17 +17,21 @@ FIELDS = (
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell: what is shown, what is small print, and the rows of the CSV behind it."""
+    """One cell.
+
+    Attributes:
+        text: what is shown; `interval` and `seeds` are small print.
+        mark: behind the text, see `Table.notes`.
+        record: its row of the CSV.
+        quoted: whether it stands in the paper.
+    """
 
     text: str
-    small: str = ""
+    interval: str = ""
+    seeds: str = ""
     mark: str = ""
     record: dict | None = None
     quoted: bool = False
-
-    @property
-    def plain(self) -> str:
-        return " ".join(part for part in (self.text + self.mark, self.small) if part)
 
 
 @dataclass
@@ -54,6 +58,17 @@ class Table:
         return [cell for row in self.rows for cell in row if isinstance(cell, Cell)]
 
     @property
+    def seeds(self) -> str:
+        """How many seeds every measured cell has, or "" where they differ."""
+        found = {cell.seeds for cell in self.cells if cell.seeds}
+        return found.pop() if len(found) == 1 else ""
+
+    @property
+    def words(self) -> str:
+        """The caption and the number of seeds, where it is the same everywhere."""
+        return self.caption + (f" {self.seeds} in every cell." if self.seeds else "")
+
+    @property
     def notes(self) -> list[str]:
         """What the marks in it mean."""
         remarks = {}
@@ -77,18 +92,22 @@ class Table:
         head = [column.replace("\n", " ") for column in self.head]
         lines = [f"**{self.title}**", "", _line(head), _line(["---"] * len(head))]
         lines += [
-            _line([cell.plain if isinstance(cell, Cell) else cell for cell in row])
+            _line([self._plain(cell) if isinstance(cell, Cell) else cell for cell in row])
             for row in self.rows
         ]
-        lines += ["", self.caption, *self.notes[:1], *(f"- {note}" for note in self.notes[1:])]
-        return "\n".join(line for line in lines if line is not None) + "\n"
+        lines += ["", self.words, *self.notes[:1], *(f"- {note}" for note in self.notes[1:])]
+        return "\n".join(lines) + "\n"
+
+    def _plain(self, cell):
+        seeds = f"({cell.seeds})" if cell.seeds and not self.seeds else ""
+        return " ".join(part for part in (cell.text + cell.mark, cell.interval, seeds) if part)
 
     def html(self) -> str:
         head = []
         for column in self.head:
             first, _, small = column.partition("\n")
             head.append(html.escape(first) + (f"<small>{html.escape(small)}</small>" * bool(small)))
-        lines = [[_html_cell(cell) for cell in row] for row in self.rows]
+        lines = [[_html_cell(cell, not self.seeds) for cell in row] for row in self.rows]
         classes = ["split" if i in self.splits else "" for i in range(len(lines))]
         notes = ""
         if self.notes:
@@ -100,7 +119,7 @@ class Table:
         return (
             f"<h3 id={self.key}>{html.escape(self.title)}</h3>"
             + html_table(head, lines, classes)
-            + f"<p class=quiet>{html.escape(self.caption)}</p>{notes}"
+            + f"<p class=quiet>{html.escape(self.words)}</p>{notes}"
         )
 
 
@@ -108,11 +127,12 @@ def _line(cells):
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
-def _html_cell(cell):
+def _html_cell(cell, with_seeds):
     if not isinstance(cell, Cell):
         return f"<td>{html.escape(cell)}</td>"
     kind = "quoted" if cell.quoted else "none" if cell.text in (NOT_RUN, "–", "failed") else ""
-    small = f"<small>{html.escape(cell.small)}</small>" if cell.small else ""
+    lines = (cell.interval, cell.seeds if with_seeds else "")
+    small = "".join(f"<small>{html.escape(line)}</small>" for line in lines if line)
     title = (
         f" title={_quote(cell.record['remark'])}"
         if cell.record and cell.record.get("remark")
@@ -149,7 +169,7 @@ def measured(
     kind="",
     architecture=None,
 ) -> Cell:
-    """Our value over seeds as `mean ± spread`, with its seeds and the mark of what did not converge.
+    """Our value over seeds as `mean ± spread`, with its seeds and the mark of no convergence.
 
     AUC, RUC and other shares are in % where `unit` says so.
     """
@@ -183,7 +203,7 @@ def measured(
         "status": progress.state,
         "remark": "; ".join(progress.faults),
     }
-    text = format(scale * estimate.value, style)
+    text, interval = format(scale * estimate.value, style), ""
     seeds = plural(estimate.n, "seed")
     if estimate.n < progress.planned:
         seeds = f"{estimate.n} of {plural(progress.planned, 'seed')}"
@@ -191,5 +211,5 @@ def measured(
         text += f" ± {format(scale * estimate.spread, style)}"
     elif math.isfinite(estimate.low):
         low, high = (format(scale * end, style) for end in (estimate.low, estimate.high))
-        seeds += f": {low}–{high}"
-    return Cell(text, f"({seeds})", MARK if progress.faults else "", record)
+        interval = f"[{low}, {high}]"
+    return Cell(text, interval, seeds, MARK if progress.faults else "", record)

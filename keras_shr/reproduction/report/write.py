@@ -14,10 +14,11 @@ from keras_shr.reproduction.report.beyond_tables import (
     temporal_table,
     theorem_table,
 )
-from keras_shr.reproduction.report.claims import claims_csv, judge_all
+from keras_shr.reproduction.report.claims import claims_csv, claims_markdown, judge_all
 from keras_shr.reproduction.report.drawing import Figure
 from keras_shr.reproduction.report.example_figures import fig1, fig5
 from keras_shr.reproduction.report.method_figures import fig3, fig4
+from keras_shr.reproduction.report.methods import data_label
 from keras_shr.reproduction.report.paper_tables import (
     fig8_csv,
     fig8_table,
@@ -84,8 +85,9 @@ def write_report(folder, output=None, say=None) -> Written:
     for table in (*tables, *beyond):
         write_text(output / "tables" / f"{table.key}.csv", table.csv())
     write_text(output / "fig8.csv", fig8_csv(results))
-    write_text(output / "tables.md", "\n".join(t.markdown() for t in (*tables, *beyond)))
     claims = judge_all(results)
+    texts = [t.markdown() for t in (*tables, *beyond)] + [claims_markdown(claims, data_label)]
+    write_text(output / "tables.md", "\n".join(texts))
     write_text(output / "claims.csv", claims_csv(claims))
     tell(f"{len(tables) + len(beyond)} tables, {len(claims)} verdicts")
     figures = _figures(results, output / "figures")
