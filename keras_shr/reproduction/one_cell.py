@@ -1,4 +1,4 @@
-"""Trains and evaluates one cell in a folder of its own, going on with what is there."""
+"""Trains and measures one cell in a folder of its own, going on with what is there."""
 
 import math
 import os
@@ -10,20 +10,14 @@ from pathlib import Path
 
 import keras
 
-from keras_shr.evaluation.bootstrap import Bootstrap
-from keras_shr.evaluation.predictor import Predictor, load_models
-from keras_shr.evaluation.protocol import Protocol
-from keras_shr.evaluation.runner import open_stores, run
-from keras_shr.evaluation.scores import FIELDS, measure
-from keras_shr.evaluation.summary import csv_text
-from keras_shr.files import read_json, write_json, write_text
+from keras_shr.evaluation.predictor import load_models
+from keras_shr.files import read_json, write_json
 from keras_shr.methods import METHODS
 from keras_shr.reproduction.clock import TrainingClock
+from keras_shr.reproduction.measures import MEASURES
 from keras_shr.training import Config, train
 
-DONE = "done.json"
-SCORES = "scores.csv"
-_DRAWS = 500
+FACTS = "facts.json"
 
 
 @dataclass
@@ -75,8 +69,14 @@ def cell_config(cell, size, data_set) -> Config:
     )
 
 
+def is_done(cell, folder) -> bool:
+    """Whether a cell is trained and has all its measures."""
+    due = any(measure.due(cell, folder) for measure in MEASURES)
+    return (folder / FACTS).exists() and not due
+
+
 def run_cell(cell, folder, work):
-    """Trains and evaluates; afterwards `folder` holds `model.keras`, `scores.csv`, `done.json`.
+    """Trains the cell and takes its measures, as far as that has not been done.
 
     Raises:
         OutOfTime: the deadline came first; calling again goes on.
@@ -84,8 +84,15 @@ def run_cell(cell, folder, work):
     folder = Path(folder)
     if not (folder / "model.keras").exists():
         _train(cell, folder, work)
-    if not (folder / DONE).exists():
-        _evaluate(cell, folder, work)
+    model = load_models({cell.key: folder / "model.keras"})[cell.key]
+    for measure in MEASURES:
+        if measure.due(cell, folder):
+            started = time.monotonic()
+            measure.run(cell, folder, work, model)
+            took = time.monotonic() - started
+            work.say(f"  {measure.file}: {took:.0f} s")
+            if not (folder / FACTS).exists():
+                write_json(folder / FACTS, _facts(model, took))
 
 
 def _train(cell, folder, work):
@@ -101,45 +108,14 @@ def _train(cell, folder, work):
     train(config, folder, workers=0, verbose=0, callbacks=[clock])
 
 
-def _evaluate(cell, folder, work):
-    started = time.monotonic()
-    data = work.tests[cell.data]
-    model = load_models({cell.key: folder / "model.keras"})[cell.key]
-    protocol = Protocol(model.image_size, severities=work.size.severities)
-    predictor = {cell.key: Predictor(cell.key, model, protocol, batch_size=32)}
-    stores = open_stores({cell.key: model}, data, protocol, folder / "predictions")
-    shown = [time.monotonic()]
-
-    def progress(done, total, left, text):
-        work.deadline.check()
-        if time.monotonic() - shown[0] > 30:
-            shown[0] = time.monotonic()
-            work.say(f"  evaluating: {done} of {total} pictures ({text})")
-
-    run(predictor, stores, data, protocol, work.workers, progress)
-    predictions = stores[cell.key].read()
-    found = measure(cell.key, predictions, data, protocol, Bootstrap(data.groups, draws=_DRAWS))
-    write_text(folder / SCORES, csv_text(_kept(found.rows), FIELDS))
-    write_json(
-        folder / DONE,
-        {
-            "parameters": model.count_params(),
-            "evaluate_seconds": round(time.monotonic() - started, 1),
-            "backend": keras.config.backend(),
-            "device": device(),
-            "versions": versions(),
-        },
-    )
-
-
-def _kept(rows):
-    """The figures that tables and plots are made of, without single severities."""
-    for row in rows:
-        headline = "all" if row["metric"].startswith(("auc", "epe")) else "any"
-        curve = row["metric"].startswith("stable_at") and row["kind"]
-        finer = row["decoding"] != "argmax" and not (row["metric"] == "auc" and not row["kind"])
-        if row["severity"] == "" and row["visibility"] == headline and not curve and not finer:
-            yield row
+def _facts(model, seconds):
+    return {
+        "parameters": model.count_params(),
+        "evaluate_seconds": round(seconds, 1),
+        "backend": keras.config.backend(),
+        "device": device(),
+        "versions": versions(),
+    }
 
 
 def device() -> str:
@@ -155,9 +131,8 @@ def device() -> str:
 
         gpus = tf.config.list_physical_devices("GPU")
         if gpus:
-            return (
-                f"{len(gpus)} x {tf.config.experimental.get_device_details(gpus[0])['device_name']}"
-            )
+            details = tf.config.experimental.get_device_details(gpus[0])
+            return f"{len(gpus)} x {details.get('device_name', 'GPU')}"
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return f"CPU, {cores} cores, {platform.machine()}"
 
@@ -175,12 +150,11 @@ def versions() -> str:
 
 def time_row(cell, folder) -> dict:
     """The cell's row of times.csv."""
-    done = read_json(folder / DONE)
+    facts = read_json(folder / FACTS)
     seconds = read_json(folder / "times.json")
     steps = sorted(entry["step"] for entry in seconds)
-    middle = steps[len(steps) // 2]
     return cell.columns | {
         "train_seconds": round(math.fsum(entry["seconds"] for entry in seconds), 1),
-        "ms_per_step": round(1000 * middle, 2),
-        **{key: done[key] for key in ("evaluate_seconds", "backend", "device", "versions")},
+        "ms_per_step": round(1000 * steps[len(steps) // 2], 2),
+        **{key: facts[key] for key in ("evaluate_seconds", "backend", "device", "versions")},
     }

@@ -8,10 +8,14 @@ import csv
 import io
 from pathlib import Path
 
+import numpy as np
+
 from keras_shr.evaluation.scores import FIELDS
-from keras_shr.files import read_json, write_text
+from keras_shr.files import read_json, replacing, write_text
 from keras_shr.methods import METHODS
-from keras_shr.reproduction.one_cell import DONE, SCORES, cell_config, time_row
+from keras_shr.reproduction.measures import EXTRA_KINDS, PEAKS, SCORES, motion, peaks, surface
+from keras_shr.reproduction.one_cell import FACTS, cell_config, is_done, time_row
+from keras_shr.reproduction.suites import MAIN
 
 KEY = ("method", "architecture", "data", "seed")
 _STEPS = ("steps", "batch_images", "image_size", "parameters", "pair")
@@ -25,19 +29,36 @@ TABLES = {
         *KEY,
         *("train_seconds", "ms_per_step", "evaluate_seconds", "backend", "device", "versions"),
     ),
+    "temporal.csv": (*KEY, *motion.COLUMNS),
+    "frames.csv": (*KEY, *motion.FRAME_COLUMNS),
+    "surfaces.csv": (*KEY, *surface.COLUMNS),
+    "smoothness.csv": (*KEY, "image", "smoothness"),
 }
 """File → columns."""
+_PARTS = {
+    "scores.csv": (SCORES.file, EXTRA_KINDS.file),
+    **{name: (name,) for name in ("temporal.csv", "surfaces.csv", "smoothness.csv")},
+}
 
 
-def write_tables(output, cells, size, data):
-    """Writes every table of the run in `output`."""
+def write_tables(output, cells, size, data, tests=None):
+    """Writes every table of the run in `output`.
+
+    Args:
+        output: the run's folder.
+        cells: of the plan.
+        size: `Size`.
+        data: name → `DataSet`.
+        tests: name → `KeypointData`, for the pictures of Figures 1 and 5; without them these
+            stay as they are.
+    """
     output = Path(output)
     rows = {name: [] for name in TABLES}
     for cell in cells:
         folder = output / "cells" / cell.key
         config = cell_config(cell, size, data[cell.data])
-        done = read_json(folder / DONE)
-        status = "done" if done else read_failure(folder) or "not run"
+        facts = read_json(folder / FACTS)
+        status = "done" if is_done(cell, folder) else read_failure(folder) or "not run"
         row = cell.columns | {
             "status": status,
             "steps": size.steps,
@@ -45,12 +66,16 @@ def write_tables(output, cells, size, data):
             "image_size": size.image_size,
             "pair": METHODS[cell.method].views > 1,
         }
-        if done:
+        if facts:
             curve = _curve(folder, cell, config)
-            row |= {"parameters": done["parameters"]} | _last_fifth(curve)
+            row |= {"parameters": facts["parameters"]} | _last_fifth(curve)
             rows["curves.csv"] += curve
-            rows["scores.csv"] += [found | cell.columns for found in _read(folder / SCORES)]
             rows["times.csv"].append(time_row(cell, folder))
+            for name, files in _PARTS.items():
+                for file in files:
+                    rows[name] += [found | cell.columns for found in _read(folder / file)]
+            if _is_shown(cell, cells):
+                rows["frames.csv"] += [f | cell.columns for f in _read(folder / "frames.csv")]
         rows["cells.csv"].append(row)
     for name, columns in TABLES.items():
         text = io.StringIO()
@@ -58,6 +83,34 @@ def write_tables(output, cells, size, data):
         writer.writeheader()
         writer.writerows(rows[name])
         write_text(output / name, text.getvalue())
+    if tests:
+        _write_pictures(output, cells, tests, bool(rows["frames.csv"]), size)
+
+
+def _is_shown(cell, cells):
+    """Whether Figures 1 and 5 show the cell: some methods, the first data set, the first seed."""
+    first = cell.data == cells[0].data and cell.seed == 0
+    return first and cell.method in peaks.METHODS and cell.architecture == MAIN
+
+
+def _write_pictures(output, cells, tests, frames, size):
+    """`frames.npz` and `peaks.npz`: what Figures 1 and 5 are drawn on."""
+    if frames:
+        images = motion.sequences(size.image_size)[0].images[motion.SHOWN.start : motion.SHOWN.stop]
+        _save(output / "frames.npz", images=images)
+    found = {}
+    for cell in cells:
+        path = output / "cells" / cell.key / PEAKS.file
+        if _is_shown(cell, cells) and path.exists():
+            with np.load(path) as file:
+                found[cell.method] = file["maps"].astype("float32")
+    if "baseline" in found:
+        _save(output / "peaks.npz", **peaks.examples(found, tests[cells[0].data]))
+
+
+def _save(path, **arrays):
+    with replacing(path) as temporary:
+        np.savez_compressed(temporary, **arrays)
 
 
 def read_failure(folder):
@@ -69,6 +122,8 @@ def read_failure(folder):
 
 
 def _read(path):
+    if not path.exists():
+        return []
     with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 

@@ -14,7 +14,7 @@ from keras_shr.files import read_json, remove_leftovers, write_json, write_text
 from keras_shr.reproduction import clock
 from keras_shr.reproduction.clock import Deadline, Estimate, OutOfTime
 from keras_shr.reproduction.data_sets import load_test, make_data_set, parse_data
-from keras_shr.reproduction.one_cell import DONE, Work, run_cell
+from keras_shr.reproduction.one_cell import Work, is_done, run_cell
 from keras_shr.reproduction.results import write_tables
 from keras_shr.reproduction.sizes import SIZES
 from keras_shr.reproduction.suites import planned_cells
@@ -58,18 +58,22 @@ def reproduce(
     deadline = Deadline(time_limit)
     output = Path(output)
     cells, size, specs = _plan(output, suites, data, size, seeds)
-    todo = [cell for cell in cells if not (output / "cells" / cell.key / DONE).exists()]
+    todo = _left(cells, output)
     say(f"{len(cells)} cells, {len(cells) - len(todo)} of them done")
     try:
         sets = _data_sets(output, specs, size, deadline, workers, say)
     except OutOfTime:
         return todo
-    if todo:
-        tests = {name: load_test(found, size) for name, found in sets.items()}
-        work = Work(size, sets, tests, deadline, say, workers or None)
-        _work_off(todo, output, work, say)
-    write_tables(output, cells, size, sets)
-    return [cell for cell in cells if not (output / "cells" / cell.key / DONE).exists()]
+    tests = {name: load_test(found, size) for name, found in sets.items()}
+    work = Work(size, sets, tests, deadline, say, workers or None)
+    for _ in _worked_off(todo, output, work, say):
+        write_tables(output, cells, size, sets)
+    write_tables(output, cells, size, sets, tests)
+    return _left(cells, output)
+
+
+def _left(cells, output):
+    return [cell for cell in cells if not is_done(cell, output / "cells" / cell.key)]
 
 
 def _plan(output, suites, data, size, seeds):
@@ -112,13 +116,14 @@ def _data_sets(output, specs, size, deadline, workers, say):
     return sets
 
 
-def _work_off(todo, output, work, say):
+def _worked_off(todo, output, work, say):
+    """Yields each cell that is done."""
     estimate = Estimate()
     for number, cell in enumerate(todo, 1):
         folder = output / "cells" / cell.key
         folder.mkdir(parents=True, exist_ok=True)
         with _lock(folder) as mine:
-            if not mine or (folder / DONE).exists():
+            if not mine or is_done(cell, folder):
                 continue
             say(f"[{number}/{len(todo)}] {cell}{estimate.left(todo[number - 1 :])}")
             started = time.monotonic()
@@ -136,6 +141,7 @@ def _work_off(todo, output, work, say):
             (folder / "failed.txt").unlink(missing_ok=True)
             remove_leftovers(folder / "*")
             estimate.add(cell, time.monotonic() - started)
+        yield cell
         keras.utils.clear_session()
         gc.collect()
 

@@ -12,7 +12,16 @@ import pytest
 from keras_shr.cli import main
 from keras_shr.errors import KerasShrError
 from keras_shr.methods import METHODS
-from keras_shr.reproduction import ARCHITECTURES, SIZES, SUITES, Cell, planned_cells, reproduce, run
+from keras_shr.reproduction import (
+    ARCHITECTURES,
+    SIZES,
+    SUITES,
+    Cell,
+    planned_cells,
+    reproduce,
+    results,
+    run,
+)
 from keras_shr.reproduction.clock import Deadline, Estimate, OutOfTime, TrainingClock
 from keras_shr.reproduction.data_sets import DataSet, make_data_set, parse_data
 from keras_shr.reproduction.one_cell import cell_config
@@ -151,12 +160,18 @@ def fake(monkeypatch):
             "x,y,clean,,,auc,argmax,all,0.5,0.4,0.6,126\n"
         )
         (folder / "times.json").write_text('[{"seconds": 2, "step": 0.1}]')
+        row = "group,kind,severity,metric,decoding,visibility,value,low,high,n\n"
+        (folder / "extra.csv").write_text(row + "extra,,,auc,argmax,all,0.25,0.2,0.3,126\n")
+        (folder / "temporal.csv").write_text("source,metric,value,low,high\nmotion,jitter,3,2,4\n")
+        (folder / "surfaces.csv").write_text("a,b,loss\n0,0,1.5\n")
+        (folder / "maps.npz").touch()
         facts = {"parameters": 7, "evaluate_seconds": 1, "backend": "b", "device": "d"}
-        (folder / "done.json").write_text(json.dumps(facts | {"versions": "v"}))
+        (folder / "facts.json").write_text(json.dumps(facts | {"versions": "v"}))
 
     monkeypatch.setattr(run, "run_cell", run_cell)
     monkeypatch.setattr(run, "make_data_set", lambda n, *_: DataSet(n, "p:t", "p:v", "p:e"))
     monkeypatch.setattr(run, "load_test", lambda *_: None)
+    monkeypatch.setattr(results, "_write_pictures", lambda *_: None)
     failures["done"] = done
     return failures
 
@@ -173,8 +188,12 @@ def test_cells_are_worked_off_once_and_tables_follow_the_plan(fake, tmp_path):
     assert (row["status"], row["parameters"], row["pair"]) == ("done", "7", "False")
     assert row["val_auc_gain_last_fifth"] == "0.15"
     assert [r["step"] for r in table(tmp_path / "curves.csv")][:2] == ["2", "4"]
-    score = table(tmp_path / "scores.csv")[1]
+    score = table(tmp_path / "scores.csv")[2]
     assert (score["method"], score["data"], score["value"]) == ("rcc", "rendered", "0.5")
+    score = table(tmp_path / "scores.csv")[3]
+    assert (score["method"], score["group"], score["value"]) == ("rcc", "extra", "0.25")
+    assert [row["value"] for row in table(tmp_path / "temporal.csv")] == ["3"] * 3
+    assert table(tmp_path / "smoothness.csv") == []
     assert table(tmp_path / "times.csv")[0]["ms_per_step"] == "100.0"
     # Another suite adds to the plan and trains nothing again.
     reproduce(["table3"], tmp_path, size=TINY, say=quiet)

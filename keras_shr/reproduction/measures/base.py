@@ -1,0 +1,43 @@
+"""What every measure is."""
+
+import csv
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from keras_shr.files import write_text
+from keras_shr.reproduction.suites import MAIN
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A measurement of a trained model.
+
+    Attributes:
+        file: the name of the file that is there when it is done.
+        run: called with the cell, its folder, the `Work` and the model.
+        applies: whether a cell has it.
+    """
+
+    file: str
+    run: Callable
+    applies: Callable = lambda cell: True
+
+    def due(self, cell, folder) -> bool:
+        """Whether it is still to be taken."""
+        return self.applies(cell) and not (folder / self.file).exists()
+
+
+def on_main(cell):
+    """The methods are compared in depth on the main architecture only."""
+    return cell.architecture == MAIN
+
+
+def write_rows(path, rows, columns):
+    """Writes dictionaries as CSV, numbers with six digits."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()})
+    write_text(path, text.getvalue())

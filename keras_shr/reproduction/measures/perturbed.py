@@ -1,0 +1,71 @@
+"""Accuracy and stability under the paper's fifteen kinds, and under lens and sensor faults."""
+
+import time
+from functools import partial
+
+from keras_shr.evaluation.bootstrap import Bootstrap
+from keras_shr.evaluation.predictor import Predictor
+from keras_shr.evaluation.protocol import EXTRA, Protocol
+from keras_shr.evaluation.runner import open_stores, run
+from keras_shr.evaluation.scores import FIELDS, measure
+from keras_shr.evaluation.summary import csv_text
+from keras_shr.files import write_text
+from keras_shr.perturbations import ALL_PERTURBATIONS, SENSOR_PERTURBATIONS
+from keras_shr.reproduction.measures.base import Measure, on_main
+
+_DRAWS = 500
+
+
+def _evaluate(cell, folder, work, model, file, kinds, store, kept):
+    data = work.tests[cell.data]
+    protocol = Protocol(model.image_size, kinds, work.size.severities)
+    predictor = {cell.key: Predictor(cell.key, model, protocol, batch_size=32)}
+    stores = open_stores({cell.key: model}, data, protocol, folder / store)
+    last = [time.monotonic()]
+
+    def progress(done, total, left, text):
+        work.deadline.check()
+        if time.monotonic() - last[0] > 30:
+            last[0] = time.monotonic()
+            work.say(f"  evaluating: {done} of {total} pictures ({text})")
+
+    run(predictor, stores, data, protocol, work.workers, progress)
+    predictions = stores[cell.key].read()
+    found = measure(cell.key, predictions, data, protocol, Bootstrap(data.groups, draws=_DRAWS))
+    write_text(folder / file, csv_text([row for row in found.rows if kept(row)], FIELDS))
+
+
+def _headline(row):
+    """The figures that tables and plots are made of, without single severities."""
+    wanted = "all" if row["metric"].startswith(("auc", "epe")) else "any"
+    curve_of_kind = row["metric"].startswith("stable_at") and row["kind"]
+    finer = row["decoding"] != "argmax" and not (row["metric"] == "auc" and not row["kind"])
+    plain = row["severity"] == "" and row["visibility"] == wanted
+    return plain and not curve_of_kind and not finer
+
+
+def _extra(row):
+    return _headline(row) and row["group"] == EXTRA and not row["metric"].startswith("stable_at")
+
+
+SCORES = Measure(
+    "scores.csv",
+    partial(
+        _evaluate,
+        file="scores.csv",
+        kinds=ALL_PERTURBATIONS,
+        store="predictions",
+        kept=_headline,
+    ),
+)
+EXTRA_KINDS = Measure(
+    "extra.csv",
+    partial(
+        _evaluate,
+        file="extra.csv",
+        kinds=SENSOR_PERTURBATIONS,
+        store="predictions_extra",
+        kept=_extra,
+    ),
+    on_main,
+)

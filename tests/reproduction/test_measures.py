@@ -1,0 +1,57 @@
+"""The measures of a cell, on models whose answers are known."""
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from keras_shr.data.records import KeypointData
+from keras_shr.reproduction.measures import motion, peaks, surface
+from keras_shr.skeletons import HAND_21
+
+
+def test_smoothness_by_hand():
+    a, b = np.meshgrid(np.arange(5.0), np.arange(4.0), indexing="ij")
+    plane, bowl = 3 * a - b, a**2
+    # A plane bends nowhere; a² bends by 2 along a and not across.
+    np.testing.assert_allclose(surface.smoothness(np.stack([plane, bowl])), [0, 1])
+
+
+def test_examples_are_those_with_the_strongest_second_peak():
+    rng = np.random.default_rng(0)
+    maps = np.zeros((6, 32, 32, 21), "float32")
+    maps[:, 10, 10] = 1
+    maps[2, 25, 20, 5] = 0.9
+    maps[4, 12, 11, 3] = 0.95  # a neighbour of the peak is no rival
+    maps[0, 25, 20, 7] = 0.5
+    maps = gaussian_filter(maps, (0, 1, 1, 0))
+    keypoints = np.concatenate([rng.uniform(0, 64, (6, 21, 2)), np.full((6, 21, 1), 2.0)], -1)
+    keypoints[0, 7, 2] = 1
+    images = rng.integers(0, 255, (6, 64, 64, 3), dtype=np.uint8)
+    data = KeypointData(images, keypoints.astype("float32"), HAND_21)
+    found = peaks.examples({"baseline": maps, "rcc": maps**2}, data)
+    assert list(found["methods"]) == ["baseline", "rcc"]
+    assert found["heatmaps"].shape == (2, 4, 32, 32)
+    np.testing.assert_array_equal(found["images"][0], images[2])
+    np.testing.assert_array_equal(found["heatmaps"][0, 0], maps[2, ..., 5])
+    np.testing.assert_array_equal(found["heatmaps"][1, 1], maps[0, ..., 7] ** 2)
+    np.testing.assert_allclose(found["keypoints"][0, :2], (keypoints[2, 5, :2] + 0.5) / 2 - 0.5)
+    # Without its label the strongest rival does not count.
+    data.keypoints[2, 5, 2] = 0
+    found = peaks.examples({"baseline": maps}, data)
+    np.testing.assert_array_equal(found["heatmaps"][0, 0], maps[0, ..., 7])
+
+
+def test_jitter_rows_by_hand():
+    row = motion._row("jitter", [np.full((4, 21), 2.0), np.full((4, 21), 4.0)])
+    assert row["value"] == pytest.approx(3)
+    assert 2 <= row["low"] < 3 < row["high"] <= 4
+
+
+def test_frames_leave_out_what_has_no_label():
+    track = np.arange(20 * 2 * 2, dtype="float32").reshape(20, 2, 2)
+    labels = np.ones((20, 2, 3), "float32")
+    labels[12, 1] = 0
+    rows = list(motion._frames(track, labels))
+    assert len(rows) == 2 * len(motion.SHOWN)
+    missing = [r for r in rows if np.isnan(r["label_x"])]
+    assert [(r["frame"], r["keypoint"]) for r in missing] == [(12, 1)]
