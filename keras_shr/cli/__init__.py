@@ -12,13 +12,22 @@ def main(arguments=None):
     """Runs `keras-shr`; returns the exit status."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     # Each command's modules load when it is chosen: `--help` should not wait for TensorFlow.
-    from keras_shr.cli import compare_export, demo, evaluate, export, fit, prepare, reproduce
+    from keras_shr.cli import (
+        compare_export,
+        demo,
+        evaluate,
+        export,
+        fit,
+        prepare,
+        report,
+        reproduce,
+    )
 
     parser = argparse.ArgumentParser(
         prog="keras-shr", description="Keypoint models that stay put under perturbation."
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for module in (fit, evaluate, prepare, reproduce, export, compare_export, demo):
+    for module in (fit, evaluate, prepare, reproduce, report, export, compare_export, demo):
         name = module.__name__.rpartition(".")[2].replace("_", "-")
         summary = module.__doc__.splitlines()[0]
         command = commands.add_parser(

@@ -1,4 +1,4 @@
-"""Tables, figures, claims and a page from the CSV files that reproduce wrote.
+"""Draw tables, figures, claims and a page from the CSV files that reproduce wrote.
 
     keras-shr report results/reproduce/gpu
 
