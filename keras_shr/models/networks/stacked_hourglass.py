@@ -52,7 +52,7 @@ def stacked_hourglass(num_keypoints, image_size, weights=None, stacks=2, feature
     Raises:
         KerasShrError: an image size, number of stacks or width that it cannot have.
     """
-    _check(image_size, stacks, features)
+    _check(image_size, weights, stacks, features)
     images = images_input(image_size)
     x = layers.Rescaling(1 / 255, name="preprocessing")(images)
     x = _conv(x, features // 4, 7, "pre.0.conv", strides=2)
@@ -75,11 +75,17 @@ def stacked_hourglass(num_keypoints, image_size, weights=None, stacks=2, feature
             maps = _conv(logits, features, 1, f"merge_preds.{stack}.conv.conv")
             x = layers.Add(name=f"merge.{stack}")([x, y, maps])
     model = keras.Model(images, outputs, name="stacked_hourglass")
-    _load(model, weights)
+    load_own_weights(model, weights, "")
     return model
 
 
-def _check(image_size, stacks, features):
+def _check(image_size, weights, stacks, features):
+    if weights == "imagenet":
+        raise KerasShrError(
+            "weights='imagenet': there are no ImageNet weights of stacked_hourglass, which is "
+            "trained from scratch. Give weights=None, or the path of a file that "
+            "get_backbone().save_weights wrote"
+        )
     if any(side <= 0 or side % _MULTIPLE for side in image_size):
         raise KerasShrError(
             f"the stacked hourglass takes no images of {image_size[0]} x {image_size[1]}: height "
@@ -89,16 +95,6 @@ def _check(image_size, stacks, features):
         raise KerasShrError(f"stacks={stacks}: give at least one")
     if features < 4 or features % 4:
         raise KerasShrError(f"features={features}: give a multiple of 4")
-
-
-def _load(model, weights):
-    if weights == "imagenet":
-        raise KerasShrError(
-            "weights='imagenet': there are no ImageNet weights of stacked_hourglass, which has "
-            "always been trained from scratch. Give weights=None, or the path of a file that "
-            "get_backbone().save_weights wrote"
-        )
-    load_own_weights(model, weights, "")
 
 
 def _hourglass(x, depth, name):

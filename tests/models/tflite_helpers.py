@@ -1,0 +1,25 @@
+"""Models as TensorFlow Lite, and their answers."""
+
+import numpy as np
+import pytest
+
+
+def convert(model):
+    """The flat buffer of inference for a batch of any size, float32 throughout."""
+    import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    shape = tf.TensorSpec((None, *model.input_shape[1:]), "float32")
+    function = tf.function(lambda images: model(images, training=False), autograph=False)
+    frozen = convert_variables_to_constants_v2(function.get_concrete_function(shape))
+    return tf.lite.TFLiteConverter.from_concrete_functions([frozen]).convert()
+
+
+def run(buffer, image):
+    """The output for one image `(1, height, width, channels)`."""
+    litert = pytest.importorskip("ai_edge_litert.interpreter", reason="ai-edge-litert is missing")
+    interpreter = litert.Interpreter(model_content=buffer)
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], np.float32(image))
+    interpreter.invoke()
+    return interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
