@@ -8,6 +8,10 @@ keras-shr reproduce all --data rhd=prepared/rhd stb=prepared/stb --size paper --
 folder. The exit status is 0 when all cells are done and 3 when some are left.
 """
 
+import os
+import sys
+import threading
+
 LEFT = 3
 
 
@@ -30,8 +34,8 @@ def add_arguments(parser):
 
 
 def run(arguments):
-    import os
-
+    if arguments.time_limit is not None:
+        _end_at(arguments.time_limit)
     # The step of a method is compiled once for all seeds and all calls.
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", f"{arguments.output}/compiled")
     from keras_shr.reproduction import reproduce
@@ -50,3 +54,18 @@ def run(arguments):
         return LEFT
     print(f"{arguments.output}: all cells done; see them by `keras-shr report {arguments.output}`")
     return 0
+
+
+def _end_at(seconds):
+    """Ends this process when it is caught in a compilation, which cannot be interrupted.
+
+    Nothing is lost: whatever is on disk was complete when it got its name.
+    """
+
+    def end():
+        print("the time limit was reached; the same command goes on", file=sys.stderr, flush=True)
+        os._exit(LEFT)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()

@@ -43,8 +43,8 @@ def reproduce(
         data: `"rendered"` or `"NAME=SPECIFICATION"` with the parts train and test.
         size: a key of `SIZES`, or a `Size`.
         seeds: how many, from 0.
-        time_limit: seconds after which it stops, in a state to go on from; compiling a training
-            step cannot be stopped.
+        time_limit: seconds after which it stops, in a state to go on from. Compiling a training
+            step cannot be stopped from within; the command ends the process then.
         workers: processes that render and perturb, 0 for all cores.
         say: takes one line of progress.
 

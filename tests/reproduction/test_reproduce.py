@@ -291,3 +291,16 @@ def test_a_run_that_is_stopped_twice_ends_as_one_that_is_not(tmp_path, monkeypat
     assert reproduce(["table3"], parts, size=TINY, workers=1, say=quiet) == []
     for name in ("cells.csv", "curves.csv", "scores.csv"):
         assert (parts / name).read_bytes() == (whole / name).read_bytes()
+
+
+def test_the_command_ends_in_time_whatever_holds_it_up(tmp_path):
+    """Compiling cannot be interrupted; here it is a sleep."""
+    program = (
+        "import time; from keras_shr.reproduction import run\n"
+        "run.make_data_set = lambda *a: time.sleep(300)\n"
+        "from keras_shr.cli import main\n"
+        f"main(['reproduce', 'table1', '--output', {str(tmp_path)!r}, '--time-limit', '1'])"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=200)
+    assert ended.returncode == 3
+    assert b"the time limit was reached" in ended.stderr
