@@ -9,23 +9,25 @@ step is the paired one of the default method: augmentation, ten perturbations, b
 
 Architectures take turns, because a machine's pace drifts by more than some of the differences:
 ratios are medians over turns, each to MobileNetV2 in the same turn, which therefore always takes
-part. Beside the time on the clock stands CPU time over all threads, the steadier one on a machine
-that others use. What the CSV has for the same settings is not measured again without --fresh.
+part. Before that a training step is traced, which takes half a minute to three minutes each.
+Beside the time on the clock stands CPU time over all threads, the steadier one on a machine that
+others use. What the CSV has for the same settings is not measured again without --fresh.
 Under JAX only parameters and multiply-adds are measured.
 """
 
 import argparse
-import contextlib
 import csv
 import datetime
 import os
 import platform
-import signal
-import statistics
 import sys
-import time
+import tempfile
+from functools import partial
 from pathlib import Path
 
+from benchmarks.model_counts import multiply_adds, parameters
+from benchmarks.model_table import markdown
+from benchmarks.model_timing import inference, prepared, summary, take_turns, training, within
 from benchmarks.paired_step import machine_name
 from keras_shr.errors import KerasShrError
 from keras_shr.files import replacing
@@ -107,155 +109,54 @@ def versions():
     return ", ".join((*parts, f"Python {platform.python_version()}"))
 
 
-@contextlib.contextmanager
-def within(seconds):
-    """Raises TimeoutError in Python code that takes longer; no effect where there is no SIGALRM."""
-
-    def stop(*_):
-        raise TimeoutError(f"longer than {seconds} s")
-
-    if not hasattr(signal, "SIGALRM"):
-        yield
-        return
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-
-
 def build(name, size):
     from keras_shr.models import StableHeatmapRegressor
 
     return StableHeatmapRegressor(21, image_size=size, **ARCHITECTURES[name])
 
 
-def inference(name, options):
-    """A function that runs one image, compiled."""
-    import numpy as np
-    import tensorflow as tf
-
-    from keras_shr import _compile
-
-    model = build(name, options.size)
-    shape = (1, options.size, options.size, 3)
-    run = _compile.compiled(
-        lambda images: model(images, training=False),
-        input_signature=[tf.TensorSpec(shape, "uint8")],
-    )
-    image = tf.constant(np.random.default_rng(0).integers(0, 256, shape, dtype="uint8"))
-    return lambda: run(image).numpy()
-
-
-def training(name, options):
-    """A function that does one paired step of `options.pairs` images."""
-    import numpy as np
-
-    rng = np.random.default_rng(0)
-    size, pairs = options.train_size, options.pairs
-    images = rng.integers(0, 256, (pairs, size, size, 3), dtype="uint8")
-    keypoints = np.full((pairs, 21, 3), 2.0, "float32")
-    keypoints[..., :2] = rng.uniform(0, size - 1, (pairs, 21, 2))
-    model = build(name, size)
-    model.compile()
-    # As `fit` does, which is not used because it takes its time to start.
-    model.optimizer.build(model.trainable_variables)
-    return lambda: model.train_on_batch(images, keypoints)
-
-
-def timed(function):
-    """Seconds on the clock, and of CPU time over all threads."""
-    start = time.perf_counter(), time.process_time()
-    function()
-    return time.perf_counter() - start[0], time.process_time() - start[1]
-
-
-def prepared(names, make, options):
-    """The functions to time by architecture, called once each; those that took too long are out."""
-    functions = {}
-    for name in names:
-        start = time.perf_counter()
-        try:
-            with within(options.limit):
-                function = make(name, options)
-                function()
-        except TimeoutError as error:
-            print(f"{name}: left out, preparing it took {error}", file=sys.stderr, flush=True)
-            continue
-        print(f"{name}: ready after {time.perf_counter() - start:.1f} s", file=sys.stderr)
-        functions[name] = function
-    return functions
-
-
-def take_turns(functions, turns, limit):
-    """Times of each function, `(clock, CPU)` in seconds, in each turn.
-
-    A function that has had `limit` seconds gets no more turns.
-    """
-    found, spent = {name: [] for name in functions}, dict.fromkeys(functions, 0.0)
-    for _ in range(turns):
-        for name, function in functions.items():
-            if spent[name] < limit:
-                warm = timed(function)  # the caches are the model's again
-                found[name].append(timed(function))
-                spent[name] += warm[0] + found[name][-1][0]
-    return found
-
-
-def summary(name, times):
-    """Medians of the times of a model, and of their ratios to the reference's in the same turn."""
-    clock, cpu = (statistics.median(each[i] for each in times[name]) for i in (0, 1))
-    pairs = list(zip(times[name], times[REFERENCE], strict=False))
-    ratios = [statistics.median(own[i] / other[i] for own, other in pairs) for i in (0, 1)]
-    return clock, cpu, *(f"{ratio:.2f}" for ratio in ratios)
-
-
 def measure_times(part, names, options, table, settings):
-    make, turns = {"inference": (inference, options.turns), "training": (training, 3)}[part]
-    functions = prepared(dict.fromkeys((REFERENCE, *names)), make, options)
-    if REFERENCE not in functions:
-        raise KerasShrError(f"{REFERENCE} took longer than --limit {options.limit}")
-    times = take_turns(functions, turns, options.limit)
-    load = (
-        f"{os.getloadavg()[0]:.1f} on {os.cpu_count()} cores" if hasattr(os, "getloadavg") else ""
-    )
-    for name in names:
-        if name not in functions:
-            continue
-        clock, cpu, ratio, cpu_ratio = summary(name, times)
+    """Lets a group of architectures and the reference take turns, then the next group."""
+
+    def make(name):
         if part == "inference":
-            figures = f"{1e3 * clock:.1f}", ratio, f"{1e3 * cpu:.1f}", cpu_ratio
-        else:
-            rates = (options.pairs / each for each in (clock, cpu))
-            rate, cpu_rate = (f"{each:.2f}" for each in rates)
-            figures = rate, ratio, cpu_rate, cpu_ratio
-        figures = dict(zip(MEASURED[part], (*figures, len(times[name]), load), strict=True))
-        table.add(settings(name), **figures)
-        print(name, part, figures, flush=True)
+            return inference(build(name, options.size))
+        return training(build(name, options.train_size), options.pairs)
+
+    def ready(wanted):
+        return prepared({name: partial(make, name) for name in wanted}, options.limit)
+
+    reference = ready([REFERENCE])
+    if not reference:
+        raise KerasShrError(f"{REFERENCE} took longer than --limit {options.limit}")
+    group, turns = options.at_once or len(names), options.turns if part == "inference" else 3
+    for start in range(0, len(names), group):
+        wanted = names[start : start + group]
+        others = ready([name for name in wanted if name != REFERENCE])
+        times = take_turns(reference | others, turns, options.limit)
+        for name in wanted:
+            if name in times:
+                figures = figures_of(part, times[name], times[REFERENCE], options.pairs)
+                report(name, part, figures, table, settings)
+
+
+def figures_of(part, times, reference, pairs):
+    """The columns of a part of the measurement."""
+    clock, cpu, ratio, cpu_ratio = summary(times, reference)
+    if part == "inference":
+        clock, cpu = f"{1e3 * clock:.1f}", f"{1e3 * cpu:.1f}"
+    else:
+        clock, cpu = f"{pairs / clock:.2f}", f"{pairs / cpu:.2f}"
+    load = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
+    load = f"{load} on {os.cpu_count()} cores"
+    return clock, f"{ratio:.2f}", cpu, f"{cpu_ratio:.2f}", len(times), load
 
 
 def measure_counts(names, options, table, settings):
-    from benchmarks.model_counts import multiply_adds, parameters
-
     for name in names:
         model = build(name, options.size)
         macs = multiply_adds(model)
-        figures = dict(
-            zip(MEASURED["counts"], (parameters(model), macs, f"{2e-9 * macs:.3f}"), strict=True)
-        )
-        table.add(settings(name), **figures)
-        print(name, figures, flush=True)
-
-
-def tflite_sizes(model):
-    """Bytes of the converted model, with float32 and with float16 weights."""
-    from keras_shr.export.graph import Graph
-    from keras_shr.export.tflite import convert
-
-    graph = Graph(model, "heatmaps")
-    return [len(convert(graph, quantize)) for quantize in ("none", "float16")]
+        report(name, "counts", (parameters(model), macs, f"{2e-9 * macs:.3f}"), table, settings)
 
 
 def measure_tflite(names, options, table, settings):
@@ -265,13 +166,28 @@ def measure_tflite(names, options, table, settings):
                 sizes = tflite_sizes(build(name, options.size))
         except TimeoutError as error:
             print(f"{name}: left out, converting it took {error}", file=sys.stderr, flush=True)
-            continue
-        figures = {
-            column: f"{1e-6 * size:.2f}"
-            for column, size in zip(MEASURED["tflite"], sizes, strict=True)
-        }
-        table.add(settings(name), **figures)
-        print(name, figures, flush=True)
+        else:
+            report(name, "tflite", [f"{1e-6 * size:.2f}" for size in sizes], table, settings)
+
+
+def tflite_sizes(model):
+    """Bytes of the exported model, with float32 and with float16 weights."""
+    from keras_shr.export import export_model
+
+    sizes = []
+    with tempfile.TemporaryDirectory() as folder:
+        for quantize in ("none", "float16"):
+            path = Path(folder) / f"{quantize}.tflite"
+            export_model(model, path, "tflite", quantize)
+            sizes.append(path.stat().st_size)
+    return sizes
+
+
+def report(name, part, figures, table, settings):
+    """Prints figures in the order of the part's columns and writes them to the table."""
+    found = dict(zip(MEASURED[part], figures, strict=True))
+    table.add(settings(name), **found)
+    print(name, part, ", ".join(f"{key} {value}" for key, value in found.items()), flush=True)
 
 
 def measure(options, table):
@@ -285,6 +201,7 @@ def measure(options, table):
     else:
         import tensorflow as tf
 
+        tf.get_logger().setLevel("ERROR")  # each model is a new function, which it finds strange
         tf.config.threading.set_intra_op_parallelism_threads(options.threads)
         tf.config.threading.set_inter_op_parallelism_threads(options.threads)
 
@@ -319,6 +236,7 @@ def parse_arguments(arguments=None):
     add("--pairs", type=int, default=4, help="pairs in a training step")
     add("--threads", type=int, default=os.cpu_count())
     add("--turns", type=int, default=9, help="of inference; training takes 3")
+    add("--at-once", type=int, default=0, help="how many take turns; 0 for all; fewer save memory")
     add("--limit", type=float, default=300, help="seconds to prepare a model, and to time it")
     add("--fresh", action="store_true", help="measure again what the CSV has already")
     add("--output", type=Path, default=Path("results/models.csv"))
@@ -330,11 +248,8 @@ def parse_arguments(arguments=None):
 
 def main():
     options = parse_arguments()
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     table = Table(options.output)
     if options.markdown:
-        from benchmarks.model_table import markdown
-
         print(markdown(table.rows.values(), options))
         return
     keep_freed_memory()

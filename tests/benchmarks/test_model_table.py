@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from benchmarks import models
+from benchmarks import model_timing, models
 from benchmarks.model_table import markdown
 
 
@@ -70,29 +70,40 @@ def test_architectures_take_turns_until_their_time_is_up():
         "mobilenet_v2": lambda: calls.append("m"),
         "slow": lambda: (calls.append("s"), time.sleep(0.02)),
     }
-    times = models.take_turns(functions, turns=3, limit=0.03)
+    times = model_timing.take_turns(functions, turns=3, limit=0.03)
     assert calls == list("mmssmmmm")
     assert [len(each) for each in times.values()] == [3, 1]
 
 
 def test_ratios_compare_the_same_turn():
     # The machine is four times as slow in the second turn, and the slow model stops after two.
-    times = {
-        "mobilenet_v2": [(1.0, 0.5), (4.0, 2.0), (1.0, 0.5)],
-        "slow": [(3.0, 1.0), (12.0, 4.0)],
-    }
-    assert models.summary("slow", times) == (7.5, 2.5, "3.00", "2.00")
+    reference = [(1.0, 0.5), (4.0, 2.0), (1.0, 0.5)]
+    slow = [(3.0, 1.0), (12.0, 4.0)]
+    assert model_timing.summary(slow, reference) == (7.5, 2.5, 3, 2)
 
 
-@pytest.mark.skipif(not hasattr(models.signal, "SIGALRM"), reason="no SIGALRM")
-def test_what_takes_too_long_is_left_out(options, capsys):
-    options.limit = 0.05
+def test_groups_take_turns_with_the_reference(options, monkeypatch):
+    calls = []
 
-    def make(name, options):
-        return (lambda: None) if name == "mobilenet_v2" else (lambda: time.sleep(10))
+    monkeypatch.setattr(models, "build", lambda name, size: name)
+    monkeypatch.setattr(models, "inference", lambda name: lambda: calls.append(name))
+    options.at_once, options.turns = 1, 1
+    names = ["vgg19_bn", "mobilenet_v2", "resnet50"]
+    table = models.Table(options.output)
+    models.measure_times("inference", names, options, table, settings)
+    expected = ["mobilenet_v2"]  # made once
+    for other in (["vgg19_bn"], [], ["resnet50"]):
+        expected += [*other, "mobilenet_v2", "mobilenet_v2", *other, *other]
+    assert calls == expected
+    assert all(table.has(settings(name), "inference") for name in names)
+    assert table.rows[table.key(settings("mobilenet_v2"))]["ms_ratio"] == "1.00"
 
-    assert list(models.prepared(["mobilenet_v2", "vgg19_bn"], make, options)) == ["mobilenet_v2"]
-    assert "vgg19_bn: left out" in capsys.readouterr().err
+
+@pytest.mark.skipif(not hasattr(model_timing.signal, "SIGALRM"), reason="no SIGALRM")
+def test_what_takes_too_long_is_left_out(capsys):
+    makers = {"quick": lambda: lambda: None, "slow": lambda: lambda: time.sleep(10)}
+    assert list(model_timing.prepared(makers, limit=0.05)) == ["quick"]
+    assert "slow: left out" in capsys.readouterr().err
 
 
 def cells(text, name):
@@ -106,9 +117,10 @@ def test_markdown_shows_figures_of_one_machine_and_scores_of_the_reproduction(op
     fill(table, "vgg19_bn")
     fill(table, "vgg19_bn", machine="elsewhere")
     table.add(settings("mobilenet_v2"), tflite_mb="3.1", tflite_float16_mb="1.6")
-    table.add(settings("mobilenet_v2"), ms="50.4", ms_ratio="1.00")
+    table.add(settings("mobilenet_v2"), ms="50.4", cpu_ms="81", cpu_ms_ratio="1.00")
     text = markdown(table.rows.values(), options)
-    assert cells(text, "MobileNetV2")[1:6] == ["2.00", "1.00", "50 (x 1.0)", "not run", "3.1 / 1.6"]
+    shown = ["2.00", "1.00", "50 (81, x 1.0)", "not run", "3.1 / 1.6"]
+    assert cells(text, "MobileNetV2")[1:6] == shown
     assert cells(text, "VGG19-BN")[3:] == ["not run"] * 7
 
     options.fig8.write_text(
