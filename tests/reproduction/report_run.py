@@ -105,8 +105,8 @@ def make_run(folder, seeds=3, data=("rendered",), gain=0.001, methods=METHODS, e
                 scores += scores_of(cell, values, rng)
                 for step in range(100, 1001, 100):
                     value = auc * (1 - math.exp(-step / 200))
-                    curves.append(found | {"epoch": step // 100, "step": step, "loss": 1 / step,
-                                           "auc_clean": value, "auc_seen": value - 0.2})  # fmt: skip
+                    curve = {"epoch": step // 100, "step": step, "loss": 1 / step}
+                    curves.append(found | curve | {"auc_clean": value, "auc_seen": value - 0.2})
                 ms = 20 * (1 + 0.1 * list(methods).index(method))
                 times.append(found | {"train_seconds": 60, "ms_per_step": ms, "device": "1 x GPU",
                                       "evaluate_seconds": 30, "backend": "jax",
@@ -151,11 +151,10 @@ def _extras(folder, data, rng):
                        ("temporal", temporal), ("frames", frames)):  # fmt: skip
         write_csv(folder / f"{name}.csv", list(rows[0]), rows)
     y, x = np.mgrid[:32, :32]
-    maps = [
-        [np.exp(-((x - 10) ** 2 + (y - 12) ** 2) / 8) + rival * np.exp(-((x - 25) ** 2 + (y - 22) ** 2) / 6)
-         for rival in row]
-        for row in ((0.9, 0.7, 0.5), (0.1, 0.2, 0.05))
-    ]  # fmt: skip
+    true = np.exp(-((x - 10) ** 2 + (y - 12) ** 2) / 8)
+    wrong = np.exp(-((x - 25) ** 2 + (y - 22) ** 2) / 6)
+    rivals = ((0.9, 0.7, 0.5), (0.1, 0.2, 0.05))
+    maps = [[true + rival * wrong for rival in row] for row in rivals]
     np.savez(
         folder / "peaks.npz",
         methods=np.array(["baseline", "rcc"]),

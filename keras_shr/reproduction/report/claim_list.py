@@ -61,6 +61,7 @@ class Claim:
         """What is compared, in words."""
         first = self.parts[0]
         name = {"auc": "AUC", "smoothness": "|Δ²|"}.get(first.metric, first.metric)
+        name = name if name.startswith("D_") else name.replace("_", " ")
         group = first.group.replace("_", " ") + " kinds" * (first.group in (UNSEEN, EXTRA))
         points = " in points" if self.scale == 100 else ""
         return f"{self.how} of {name} ({group}){points}"
