@@ -5,7 +5,7 @@ and fingerprints), `runner` (streams the pictures), `scores` (figures from store
 `figures`, `page` and `drawing` (pictures of keypoints and heatmaps).
 """
 
-from keras_shr.evaluation.drawing import Canvas, draw_skeleton, heatmap_overlay
+from keras_shr.drawing import Canvas, draw_skeleton, heatmap_overlay
 from keras_shr.evaluation.protocol import Protocol
 from keras_shr.evaluation.report import Report, evaluate
 from keras_shr.evaluation.summary import compare

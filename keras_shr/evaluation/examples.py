@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from keras_shr import drawing
 from keras_shr.data.images import resize_images
-from keras_shr.evaluation import drawing
 from keras_shr.evaluation.protocol import condition_seed
 from keras_shr.files import replacing
 

@@ -6,7 +6,7 @@ figures are readable with any colour vision and in grey.
 
 import math
 
-from keras_shr.evaluation.drawing import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
+from keras_shr.drawing import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
 from keras_shr.evaluation.protocol import EXTRA, SEEN, UNSEEN
 from keras_shr.files import replacing
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_shr.evaluation.drawing import BLUE, VERMILION
+from keras_shr.drawing import BLUE, VERMILION
 from keras_shr.evaluation.plotting import new_figure, tidy
 from keras_shr.heatmaps import gaussian_heatmap, highly_differentiated_heatmap
 from keras_shr.layers.row_column_correlation import row_column_correlation

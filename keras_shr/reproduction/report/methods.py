@@ -5,7 +5,7 @@ Colours are Okabe and Ito's; methods that share one differ in line and marker.
 
 from dataclasses import dataclass
 
-from keras_shr.evaluation.drawing import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
+from keras_shr.drawing import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
 
 BASELINE, PAPER, OURS, SUPERVISED = "baseline", "paper", "ours", "supervised"
 MODULES = (BASELINE, "rcc", "hdhr", "mst", PAPER)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keras_shr.evaluation import drawing
+from keras_shr import drawing
 from keras_shr.skeletons import HAND_21, Skeleton
 
 GREY = np.full((64, 64, 3), 100, np.uint8)
