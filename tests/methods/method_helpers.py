@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 
+TENSORFLOW = keras.config.backend() == "tensorflow"
 SIZE, HEATMAP, KEYPOINTS = 32, 8, 2
 KINDS = ("contrast", "gaussian_noise")
 

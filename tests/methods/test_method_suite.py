@@ -3,14 +3,14 @@
 import keras
 import numpy as np
 import pytest
-from method_helpers import HEATMAP, KEYPOINTS, KINDS, dots, numpy, small_network
+from method_helpers import KEYPOINTS, KINDS, TENSORFLOW, dots, numpy, small_network
 
 from keras_shr.errors import KerasShrError
 from keras_shr.methods import METHODS, build_method
 from keras_shr.models import PairedHeatmapModel
 
 # Of the ten kinds two are quick; the stability trainings have kinds of their own.
-COMMON = {"seed": 3, "augmentation": {"rotation": 5.0, "flip": 0.0}}
+COMMON = {"seed": 3}
 
 
 def build(name, network=None, **common):
@@ -19,14 +19,12 @@ def build(name, network=None, **common):
     return build_method(name, network or small_network(norm=True), **COMMON | quick | common)
 
 
-def settings(model):
-    layer = model.augmentation
-    return model.training_config() | {"augmentation": layer.get_config()}
+# The others are options of a model that has tests of its own.
+QUICK = {"supervised", "at", "augmix", "augmix_no_jsd", "lip", "pg"}
 
 
 def names():
-    """ST_a draws from ten kinds, which take their time to compile."""
-    return [pytest.param(n, marks=pytest.mark.slow if n == "st_a" else ()) for n in METHODS]
+    return [pytest.param(n, marks=() if n in QUICK else pytest.mark.slow) for n in METHODS]
 
 
 def test_descriptions():
@@ -39,43 +37,37 @@ def test_descriptions():
 
 
 @pytest.mark.parametrize("name", names())
-def test_a_step_trains_and_runs_so_many_images(name, monkeypatch):
+def test_it_trains_saves_and_goes_on(name, tmp_path, monkeypatch):
+    """A step changes the weights and runs as many images as said; a saved model goes on alike."""
     images, keypoints = dots(4)
     model = build(name)
     assert model.paired == METHODS[name].paired
+    assert model.views == METHODS[name].views
     seen, forward = [], model.output_maps
 
     def spy(logits, training=False):
-        if training:
-            seen.append(logits.shape[0])
+        seen.append(logits.shape[0])
         return forward(logits, training)
 
-    monkeypatch.setattr(model, "output_maps", spy)
-    model.compile(keras.optimizers.SGD(1e-3), run_eagerly=True)
+    model.compile(keras.optimizers.SGD(1e-3), run_eagerly=TENSORFLOW)
     before = [numpy(v) for v in model.trainable_variables]
-    logs = model.train_on_batch(images, keypoints, return_dict=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(model, "output_maps", spy)
+        logs = model.train_on_batch(images, keypoints, return_dict=True)
     after = [numpy(v) for v in model.trainable_variables]
     assert np.isfinite(list(logs.values())).all()
     assert any((a != b).any() for a, b in zip(before, after, strict=True))
     assert seen[-1] == 4 * METHODS[name].views
-    assert model.predict(images, verbose=0).shape == (4, HEATMAP, HEATMAP, KEYPOINTS)
-
-
-@pytest.mark.parametrize("name", names())
-def test_a_saved_model_goes_on_alike(name, tmp_path):
-    images, keypoints = dots(4)
-    model = build(name)
-    model.compile(run_eagerly=True)
-    model.train_on_batch(images, keypoints)
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")
     assert type(again) is type(model)
-    assert settings(again) == settings(model)
-    again.run_eagerly = True
+    assert again.training_config() == model.training_config()
+    again.run_eagerly = TENSORFLOW
     logs = [m.train_on_batch(images, keypoints, return_dict=True) for m in (model, again)]
     assert logs[0]["loss"] == pytest.approx(logs[1]["loss"], rel=1e-5)
     for a, b in zip(model.variables, again.variables, strict=True):
         np.testing.assert_allclose(numpy(a), numpy(b), rtol=1e-3, atol=1e-5)
+    assert model.predict_keypoints(images).shape == (4, KEYPOINTS, 3)
 
 
 def test_variants_are_what_they_say():
