@@ -135,8 +135,8 @@ def _extras(folder, data, rng):
             value = 0.1 * rough * (1 + 0.2 * rng.standard_normal())
             smoothness.append(found | {"image": image, "smoothness": value})
         for source in ("rendered_motion", "video"):
-            for k, metric in enumerate(("jitter_acceleration", "frame_displacement")):
-                value = (1 + rough) * (1 + k)
+            for k, metric in enumerate(("jitter", "acceleration", "label_acceleration")):
+                value = (1 + rough) * (1 + k) if k < 2 else 0.5
                 temporal.append(found | {"source": source, "metric": metric, "value": value,
                                          "low": 0.9 * value, "high": 1.1 * value})  # fmt: skip
     hand = _hand()

@@ -3,7 +3,7 @@
 import numpy as np
 
 from keras_shr.evaluation.plotting import new_figure, tidy
-from keras_shr.reproduction.report.beyond_tables import costs
+from keras_shr.reproduction.report.beyond_tables import TRUTH, costs, temporal_metrics
 from keras_shr.reproduction.report.drawing import (
     BARS,
     PERCENT,
@@ -160,7 +160,13 @@ def cost(results, folder) -> Figure:
 def temporal(results, folder) -> Figure:
     title = "Motion: how much keypoints shake from frame to frame"
     rows = [row for row in results.rows["temporal.csv"] if row["architecture"] == results.main]
-    places = sorted({(row["data"], row["source"], row["metric"]) for row in rows})
+    pairs = temporal_metrics(results)
+    places = [
+        (d, *pair)
+        for d in results.data
+        for pair in pairs
+        if any((row["data"], row["source"], row["metric"]) == (d, *pair) for row in rows)
+    ]
     if not places:
         return Figure("temporal", title, reason="there is no temporal.csv")
     columns = min(2, len(places))
@@ -185,6 +191,18 @@ def temporal(results, folder) -> Figure:
                     elinewidth=1.2,
                     capsize=2.5,
                 )
+        true = results.estimate(methods[0], data, f"{TRUTH}{metric}", source)
+        if true is not None:
+            axes.axvline(true.value, color="0.4", linewidth=1.2, linestyle="--")
+            axes.annotate(
+                "true motion",
+                (true.value, len(methods) - 0.5),
+                (4, 0),
+                textcoords="offset points",
+                va="top",
+                color="0.3",
+                fontsize=9,
+            )
         axes.tick_params(axis="y", length=0)
         axes.set_yticks(range(len(methods)), [label(m) for m in reversed(methods)])
         axes.set_xlim(left=0)
@@ -193,7 +211,11 @@ def temporal(results, folder) -> Figure:
         place = f"{data_label(data)}; " if len({d for d, _, _ in places}) > 1 else ""
         panel_title(axes, f"{place}{source.replace('_', ' ')}: {metric.replace('_', ' ')}")
         tidy(axes, "x")
-    caption = f"Read it with AUC: a network that answers a constant would not shake. {BARS}"
+    caption = (
+        "Jitter: how far a keypoint moves from frame to frame beyond its true motion; "
+        "acceleration: what is left of its motion when even speed is taken out. Read it with AUC: "
+        f"a network that answers a constant would not shake. {BARS}"
+    )
     return Figure("temporal", title, caption, save_both(figure, folder, "temporal"))
 
 

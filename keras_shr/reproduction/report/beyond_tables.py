@@ -9,6 +9,8 @@ from keras_shr.reproduction.report.paper_tables import READING
 from keras_shr.reproduction.report.results import ALL, CLEAN, EXTRA, SEEN, UNSEEN
 from keras_shr.reproduction.report.tables import Cell, Table, measured
 
+TRUTH = "label_"
+"""How temporal.csv begins the name of a metric of the labels themselves."""
 MPC_SOURCE = (
     "mPC: mean AUC over all kinds of perturbation and severities; rPC: mPC divided by the clean "
     "AUC. Both are defined by Michaelis et al. (Benchmarking Robustness in Object Detection, 2019, "
@@ -143,9 +145,14 @@ def cost_table(results) -> Table | None:
     return table if table.rows else None
 
 
+def temporal_metrics(results) -> list[tuple[str, str]]:
+    """(source, metric) pairs of temporal.csv; those of the labels belong to no method."""
+    pairs = {(row["source"], row["metric"]) for row in results.rows["temporal.csv"]}
+    return sorted(pair for pair in pairs if not pair[1].startswith(TRUTH))
+
+
 def temporal_table(results) -> Table | None:
-    rows = results.rows["temporal.csv"]
-    pairs = sorted({(row["source"], row["metric"]) for row in rows})
+    pairs = temporal_metrics(results)
     if not pairs:
         return None
     columns = [
@@ -155,7 +162,8 @@ def temporal_table(results) -> Table | None:
     table = _by_method(results, "temporal", "Motion: how much keypoints shake", columns)
     table.rows = [row for row in table.rows if any(cell.seeds for cell in row[1:])]
     table.caption = (
-        "Smaller is calmer, in px of a 256-px crop; a network that answers a constant would be "
-        f"calmest, so read it with AUC. {READING}"
+        "Smaller is calmer, in px of a 256-px crop. Jitter: how far a keypoint moves from frame to "
+        "frame beyond its true motion; acceleration: what is left of its motion when even speed is "
+        f"taken out. A constant answer would be calmest, so read it with AUC. {READING}"
     )
     return table

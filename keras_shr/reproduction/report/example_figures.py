@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from keras_shr.data.records import PROTOCOL_PIXELS
 from keras_shr.errors import DataError
 from keras_shr.evaluation.plotting import new_figure
 from keras_shr.reproduction.report.drawing import Figure, panel_title, save_both
@@ -21,6 +22,8 @@ def fig1(results, folder) -> Figure:
     for row in rows:
         found.setdefault((row["method"], row["frame"]), []).append(row)
     limits = _limits(rows, pictures)
+    scale = PROTOCOL_PIXELS / max(pictures.shape[1:3]) if pictures is not None else 1.0
+    unit = "px of a 256-px crop" if pictures is not None else "px of the picture"
     figure = new_figure(2.0 * len(frames) + 0.6, 2.35 * len(methods) + 0.4)
     grid = figure.subplots(len(methods), len(frames), squeeze=False)
     for method, line in zip(methods, grid, strict=True):
@@ -36,11 +39,11 @@ def fig1(results, folder) -> Figure:
             axes.set_xticks([])
             axes.set_yticks([])
             axes.spines[:].set_color("0.8")
-            panel_title(axes, f"{i + 1}: {_error(keypoints)}")
+            panel_title(axes, f"{i + 1}: {_error(keypoints, scale)}")
         line[0].set_ylabel(label(method), fontsize=11)
     caption = (
         "Frames that follow each other, left to right. Thick grey: label; coloured: prediction; "
-        "above each: mean distance between the two in px of the picture."
+        f"above each: mean distance between the two in {unit}."
     )
     return Figure("fig1", title, caption, save_both(figure, folder, "fig1"))
 
@@ -55,10 +58,10 @@ def _hand(axes, rows, columns, color, width):
     axes.plot(*points.T, "o", color=color, markersize=1.2 + width)
 
 
-def _error(rows):
+def _error(rows, scale):
     distance = [np.hypot(r["x"] - r["label_x"], r["y"] - r["label_y"]) for r in rows]
     distance = [d for d in distance if np.isfinite(d)]
-    return f"{np.mean(distance):.1f} px" if distance else "no label"
+    return f"{scale * np.mean(distance):.1f} px" if distance else "no label"
 
 
 def _limits(rows, pictures):

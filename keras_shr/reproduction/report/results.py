@@ -182,8 +182,8 @@ class Results:
         growing = sum(gain >= LARGEST_GAIN for gain in gains)
         if growing:
             faults.append(
-                f"validation AUC still gained up to {100 * max(gains):.1f} points in the last "
-                f"fifth ({growing} of {estimate.n} seeds)"
+                f"validation AUC still gained .5 points or more in the last fifth (up to "
+                f"{100 * max(gains):.1f}, {growing} of {estimate.n} seeds)"
             )
         if len(gains) < estimate.n:
             faults.append("the gain in the last fifth is not known")

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 from keras_shr.evaluation.summary import csv_text
 from keras_shr.evaluation.tables import table as html_table
+from keras_shr.reproduction.report.methods import architecture_label, data_label, label
+from keras_shr.reproduction.report.results import MAIN
 
 NOT_RUN = "not run"
 MARK = "†"
@@ -71,17 +73,20 @@ class Table:
     @property
     def notes(self) -> list[str]:
         """What the marks in it mean."""
-        remarks = {}
+        reasons = {}
         for cell in self.cells:
-            if cell.mark:
-                where = f"{cell.record['method']}, {cell.record['data']}"
-                if cell.record["architecture"]:
-                    where += f", {cell.record['architecture']}"
-                remarks.setdefault(cell.record["remark"], {})[where] = None
-        if not remarks:
+            for fault in cell.record["remark"].split("; ") if cell.mark else ():
+                name, place = label(cell.record["method"]), data_label(cell.record["data"])
+                if cell.record["architecture"] != MAIN:
+                    place += f", {architecture_label(cell.record['architecture'])}"
+                of_all = fault.startswith("the baseline")
+                reason = f"{place}: {fault}" if of_all else fault.partition(" (")[0]
+                who = "all" if of_all else f"{name} ({place})"
+                reasons.setdefault(reason, {})[who] = None
+        if not reasons:
             return []
         lines = [f"{MARK} not converged, so no comparison counts:"]
-        return lines + [f"{remark}: {'; '.join(where)}" for remark, where in remarks.items()]
+        return lines + [f"{reason} – {', '.join(who)}" for reason, who in reasons.items()]
 
     def csv(self) -> str:
         records = [cell.record | {"table": self.key} for cell in self.cells if cell.record]
