@@ -59,7 +59,8 @@ class Hourglass:
         margin = kernel.shape[2] // 2
         x = np.pad(x, ((0, 0), (margin, margin), (margin, margin), (0, 0)))
         windows = np.lib.stride_tricks.sliding_window_view(x, kernel.shape[2:], axis=(1, 2))
-        return np.einsum("bhwiyx,oiyx->bhwo", windows[:, ::stride, ::stride], kernel) + bias
+        windows = windows[:, ::stride, ::stride]  # batch, height, width, inputs, kernel's two
+        return np.tensordot(windows, kernel, axes=((3, 4, 5), (1, 2, 3))) + bias
 
     def norm(self, x, name):
         mean, variance = (self.weights[f"{name}.running_{part}"] for part in ("mean", "var"))

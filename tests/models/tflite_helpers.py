@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 
-def convert(model):
-    """The flat buffer of inference for a batch of any size, float32 throughout."""
+def convert(model, shape):
+    """The flat buffer of inference for images of `shape`, float32, in a batch of any size."""
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-    shape = tf.TensorSpec((None, *model.input_shape[1:]), "float32")
+    images = tf.TensorSpec((None, *shape), "float32")
     function = tf.function(lambda images: model(images, training=False), autograph=False)
-    frozen = convert_variables_to_constants_v2(function.get_concrete_function(shape))
+    frozen = convert_variables_to_constants_v2(function.get_concrete_function(images))
     return tf.lite.TFLiteConverter.from_concrete_functions([frozen]).convert()
 
 
