@@ -16,6 +16,7 @@ from keras_shr import (
     perturbations,
 )
 from keras_shr.errors import DataError, KerasShrError
+from keras_shr.prediction import Predictor
 from keras_shr.skeletons import HAND_21, Skeleton
 
 __version__ = "0.1.0"
@@ -24,6 +25,7 @@ __all__ = [
     "HAND_21",
     "DataError",
     "KerasShrError",
+    "Predictor",
     "Skeleton",
     "callbacks",
     "data",

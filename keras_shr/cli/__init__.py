@@ -18,6 +18,7 @@ def main(arguments=None):
         evaluate,
         export,
         fit,
+        predict,
         prepare,
         report,
         reproduce,
@@ -27,7 +28,17 @@ def main(arguments=None):
         prog="keras-shr", description="Keypoint models that stay put under perturbation."
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for module in (fit, evaluate, prepare, reproduce, report, export, compare_export, demo):
+    for module in (
+        fit,
+        evaluate,
+        predict,
+        prepare,
+        reproduce,
+        report,
+        export,
+        compare_export,
+        demo,
+    ):
         name = module.__name__.rpartition(".")[2].replace("_", "-")
         summary = module.__doc__.splitlines()[0]
         command = commands.add_parser(

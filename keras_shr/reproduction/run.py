@@ -126,7 +126,7 @@ def _worked_off(todo, output, work, say):
             if not mine or is_done(cell, folder):
                 continue
             say(f"[{number}/{len(todo)}] {cell}{estimate.left(todo[number - 1 :])}")
-            started = time.monotonic()
+            started, whole = time.monotonic(), not (folder / "config.json").exists()
             try:
                 work.deadline.check()
                 run_cell(cell, folder, work)
@@ -140,7 +140,8 @@ def _worked_off(todo, output, work, say):
                 continue
             (folder / "failed.txt").unlink(missing_ok=True)
             remove_leftovers(folder / "*")
-            estimate.add(cell, time.monotonic() - started)
+            if whole:  # not only the rest of it
+                estimate.add(cell, time.monotonic() - started)
         yield cell
         keras.utils.clear_session()
         gc.collect()

@@ -1,0 +1,7 @@
+"""Keypoints of pictures and videos: in boxes, whole pictures, or followed frame by frame."""
+
+from keras_shr.prediction.one_euro import OneEuroFilter
+from keras_shr.prediction.predictor import Prediction, Predictor
+from keras_shr.prediction.tracking import Tracker
+
+__all__ = ["OneEuroFilter", "Prediction", "Predictor", "Tracker"]

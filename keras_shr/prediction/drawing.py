@@ -1,0 +1,50 @@
+"""Predictions drawn into their pictures."""
+
+import numpy as np
+from PIL import Image
+
+from keras_shr.drawing import Canvas, heatmap_overlay
+
+_HEATMAP_WIDTH = 256
+
+
+def annotated(picture, prediction, skeleton, width=1280):
+    """The picture with every skeleton; with heatmaps, each box's beside it.
+
+    Args:
+        picture: uint8 `(height, width, 3)`.
+        prediction: `Prediction`.
+        skeleton: `Skeleton`.
+        width: at most so many pixels wide (small pictures are enlarged to 384).
+
+    Returns:
+        uint8 `(height, width, 3)`.
+    """
+    canvas = Canvas(picture, min(width, max(384, picture.shape[1])))
+    for keypoints in prediction.keypoints:
+        # The score is no visibility: all are drawn.
+        canvas.skeleton(keypoints[:, :2], skeleton, width=max(0.5, 384 / canvas.size[0]))
+    drawn = canvas.image()
+    if prediction.heatmaps is None or not len(prediction.heatmaps):
+        return drawn
+    panels = [
+        heatmap_overlay(_crop(picture, box), maps.max(-1), _HEATMAP_WIDTH)
+        for box, maps in zip(prediction.boxes, prediction.heatmaps, strict=True)
+    ]
+    height = max(drawn.shape[0], _HEATMAP_WIDTH * len(panels))
+    sheet = np.zeros((height, drawn.shape[1] + _HEATMAP_WIDTH, 3), np.uint8)
+    sheet[: drawn.shape[0], : drawn.shape[1]] = drawn
+    for i, panel in enumerate(panels):
+        top = i * _HEATMAP_WIDTH
+        sheet[top : top + _HEATMAP_WIDTH, drawn.shape[1] :] = panel
+    return sheet
+
+
+def _crop(picture, box):
+    """The box's part of the picture, black outside of it."""
+    left, top, side, _ = box
+    part = (left, top, left + side, top + side)
+    small = Image.fromarray(picture).transform(
+        (_HEATMAP_WIDTH, _HEATMAP_WIDTH), Image.Transform.EXTENT, part, Image.Resampling.BILINEAR
+    )
+    return np.asarray(small)

@@ -1,0 +1,173 @@
+"""A trained model on pictures of any size."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from keras_shr.data.images import SquareBox, crop, read_image
+from keras_shr.errors import DataError, KerasShrError
+from keras_shr.evaluation.predictor import load_models
+from keras_shr.skeletons import HAND_21, Skeleton
+
+
+@dataclass
+class Prediction:
+    """What was found in one picture.
+
+    Attributes:
+        keypoints: float32 `(boxes, keypoints, 3)`: x, y in pixels of the picture (an integer is a
+            pixel's centre) and a score in [0, 1].
+        boxes: float32 `(boxes, 4)`: the square crops that were looked at, as x, y, width, height
+            (COCO).
+        heatmaps: float32 `(boxes, h, w, keypoints)` over those crops, or None if not asked for.
+    """
+
+    keypoints: np.ndarray
+    boxes: np.ndarray
+    heatmaps: np.ndarray | None = None
+
+    @property
+    def scores(self):
+        """The mean score of each box, `(boxes,)`."""
+        return self.keypoints[..., 2].mean(-1)
+
+
+class Predictor:
+    """Predicts keypoints with a model on pictures of any size.
+
+    Args:
+        model: a model of this package (`StableHeatmapRegressor`, `PairedHeatmapModel`), or the path
+            of its `.keras` file.
+        padding: factor on the longer side of a given box, the same as in training (1.25 for folder
+            and COCO data).
+        batch_size: crops that pass through the network together.
+        method: how keypoints are decoded: `"argmax"` (heatmap pixels), `"dark"` or `"centroid"`.
+
+    Example:
+
+    >>> predictor = keras_shr.Predictor("runs/hand/best.keras")
+    >>> found = predictor("photo.jpg", boxes=[[120, 80, 300, 260]])
+    >>> found.keypoints  # (1, 21, 3)
+    """
+
+    def __init__(self, model, padding=1.25, batch_size=32, method="dark"):
+        if padding <= 0 or batch_size < 1:
+            raise KerasShrError(
+                f"padding is {padding!r} and batch_size {batch_size!r}; expected numbers above 0"
+            )
+        self.model = next(iter(load_models({"model": model}).values()))
+        if not hasattr(self.model, "predict_keypoints"):
+            raise KerasShrError(
+                f"{type(self.model).__name__} does not predict keypoints; wrap the network in "
+                "keras_shr.models.PairedHeatmapModel"
+            )
+        height, width = self.model.image_size
+        if height != width:
+            raise KerasShrError(f"the model takes {height}x{width} images; crops are square")
+        self.size, self.padding, self.batch_size = height, float(padding), int(batch_size)
+        self.method = method
+
+    @property
+    def skeleton(self) -> Skeleton:
+        """The model's skeleton; a hand's for 21 keypoints, else one without names."""
+        count = self.model.num_keypoints
+        default = HAND_21 if count == len(HAND_21) else Skeleton.generic(count)
+        return self.model.skeleton or default
+
+    def __call__(self, picture, boxes=None, heatmaps=False) -> Prediction:
+        """One picture; see `predict`."""
+        return self.predict([picture], None if boxes is None else [boxes], heatmaps)[0]
+
+    def predict(self, pictures, boxes=None, heatmaps=False) -> list[Prediction]:
+        """Keypoints of pictures.
+
+        Args:
+            pictures: arrays, uint8 `(height, width, 3)`, or paths of files that Pillow reads.
+            boxes: for each picture None (look at the whole of it) or `(count, 4)` rows of x, y,
+                width, height.
+            heatmaps: keep the heatmaps too.
+
+        Returns:
+            One `Prediction` for each picture.
+
+        Raises:
+            DataError: naming the picture that is none, or the box that is not as above.
+        """
+        pictures = [_picture(p, i) for i, p in enumerate(pictures)]
+        if boxes is None:
+            boxes = [None] * len(pictures)
+        if len(boxes) != len(pictures):
+            raise DataError(f"{len(boxes)} lists of boxes for {len(pictures)} pictures")
+        squares = [
+            self.squares(p, rows, f"picture {i}")
+            for i, (p, rows) in enumerate(zip(pictures, boxes, strict=True))
+        ]
+        return self.predict_squares(pictures, squares, heatmaps)
+
+    def squares(self, picture, boxes=None, where="picture") -> list[SquareBox]:
+        """The crops to look at: squares around boxes, or around the whole picture."""
+        if boxes is None:
+            return [SquareBox.of_image(*picture.shape[:2])]
+        rows = np.asarray(boxes, "float64").reshape(-1, 4) if len(boxes) else np.zeros((0, 4))
+        for row in rows:
+            if not np.isfinite(row).all() or (row[2:] <= 0).any():
+                raise DataError(
+                    f"{where}: box is {row.tolist()}, expected [x, y, width, height] in pixels"
+                )
+        return [SquareBox.of_rectangle(*row, self.padding) for row in rows]
+
+    def predict_squares(self, pictures, squares, heatmaps=False) -> list[Prediction]:
+        """Keypoints in given crops: for each picture a list of `SquareBox`."""
+        crops = [
+            crop(picture, square, self.size)
+            for picture, several in zip(pictures, squares, strict=True)
+            for square in several
+        ]
+        keypoints, maps = self._run(crops, heatmaps)
+        found, start = [], 0
+        for several in squares:
+            part = slice(start, start + len(several))
+            start = part.stop
+            placed = keypoints[part].copy()
+            for points, square in zip(placed, several, strict=True):
+                points[:, :2] = _from_crop(points[:, :2], square, self.size)
+            rows = [(s.left, s.top, s.side, s.side) for s in several]
+            found.append(
+                Prediction(
+                    placed,
+                    np.asarray(rows, "float32").reshape(-1, 4),
+                    maps[part] if heatmaps else None,
+                )
+            )
+        return found
+
+    def _run(self, crops, heatmaps):
+        """Keypoints in pixels of the crops, and heatmaps if wanted."""
+        count, model = len(crops), self.model
+        keypoints = [np.zeros((0, model.num_keypoints, 3), "float32")]
+        maps = [np.zeros((0, *model.heatmap_size, model.num_keypoints), "float32")]
+        for start in range(0, count, self.batch_size):
+            batch = np.stack(crops[start : start + self.batch_size])
+            filled = batch[np.arange(self.batch_size) % len(batch)]  # one shape is compiled
+            found = model.predict_on_batch(filled)
+            decoded = np.asarray(model.decode(found, self.method), "float32")
+            keypoints.append(decoded[: len(batch)])
+            if heatmaps:
+                maps.append(np.asarray(found, "float32")[: len(batch)])
+        return np.concatenate(keypoints), np.concatenate(maps) if heatmaps else None
+
+
+def _picture(picture, number):
+    if not isinstance(picture, np.ndarray):
+        return read_image(picture)
+    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or not picture.size:
+        raise DataError(
+            f"picture {number} is {picture.dtype} {picture.shape}, expected uint8 (height, width, "
+            "3)"
+        )
+    return picture
+
+
+def _from_crop(points, square, size):
+    """The inverse of `SquareBox.map_points`."""
+    return (points + 0.5) * (square.side / size) - 0.5 + np.array([square.left, square.top])

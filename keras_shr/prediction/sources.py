@@ -1,0 +1,135 @@
+"""Where pictures to predict come from: files, folders, videos, a camera."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from keras_shr.errors import DataError, KerasShrError
+
+PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"}
+VIDEOS = {".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg"}
+_CAMERA = re.compile(r"webcam(?::(\d+))?$")
+
+
+def camera_number(word):
+    """The number of the camera that `webcam` or `webcam:1` names, or None."""
+    found = _CAMERA.match(str(word))
+    return None if found is None else int(found.group(1) or 0)
+
+
+def is_video(path):
+    """Whether a file's name is that of a video."""
+    return Path(path).suffix.lower() in VIDEOS
+
+
+def picture_files(words) -> list[Path]:
+    """The picture files that words name: files as they are, folders by what they hold, sorted.
+
+    Raises:
+        DataError: a word that is neither, or a folder without pictures.
+    """
+    found = []
+    for word in words:
+        path = Path(word)
+        if path.is_dir():
+            inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in PICTURES)
+            if not inside:
+                raise DataError(f"{path}: no pictures; looked for {', '.join(sorted(PICTURES))}")
+            found += inside
+        elif path.is_file():
+            found.append(path)
+        else:
+            raise DataError(f"{path}: no such file or folder (for a camera write webcam)")
+    return found
+
+
+class Video:
+    """The frames of a video file or a camera, uint8 RGB, one after the other.
+
+    Args:
+        source: a path, or the number of a camera.
+
+    Attributes:
+        frequency: frames a second.
+        count: number of frames as the file says, 0 where unknown.
+
+    Raises:
+        DataError: it cannot be opened or has no frame.
+    """
+
+    def __init__(self, source):
+        self.name = f"camera {source}" if isinstance(source, int) else str(source)
+        if not isinstance(source, int) and not Path(source).is_file():
+            raise DataError(f"{source}: no such file")
+        cv2 = _opencv()
+        self._capture = cv2.VideoCapture(source if isinstance(source, int) else str(source))
+        if not self._capture.isOpened():
+            raise DataError(
+                f"{self.name}: cannot be opened"
+                + ("" if isinstance(source, int) else "; OpenCV knows no such video")
+            )
+        frequency = self._capture.get(cv2.CAP_PROP_FPS)
+        self.frequency = frequency if 0 < frequency < 1000 else 30.0
+        self.count = max(0, int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)))
+
+    def __iter__(self):
+        frames = 0
+        while True:
+            there, frame = self._capture.read()
+            if not there:
+                break
+            frames += 1
+            yield np.ascontiguousarray(frame[..., ::-1])
+        self.close()
+        if not frames:
+            raise DataError(f"{self.name}: holds no frame that OpenCV can read")
+
+    def close(self):
+        """Lets go of the file or camera."""
+        self._capture.release()
+
+
+class VideoWriter:
+    """Writes frames to an .mp4 file, which has its name only when it is complete.
+
+    Args:
+        path: the file.
+        frequency: frames a second.
+    """
+
+    def __init__(self, path, frequency):
+        self.path, self.frequency, self._writer = Path(path), frequency, None
+        self._partial = self.path.with_name(f".partial-{self.path.name}")
+
+    def write(self, frame):
+        """Adds a frame, uint8 RGB, all of one size."""
+        cv2 = _opencv()
+        if self._writer is None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            size = frame.shape[1], frame.shape[0]
+            code = cv2.VideoWriter_fourcc(*"mp4v")
+            self._writer = cv2.VideoWriter(str(self._partial), code, self.frequency, size)
+            if not self._writer.isOpened():
+                raise KerasShrError(f"{self.path}: OpenCV cannot write this video")
+        self._writer.write(np.ascontiguousarray(frame[..., ::-1]))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *error):
+        if self._writer is not None:
+            self._writer.release()
+            if kind is None:
+                self._partial.replace(self.path)
+        self._partial.unlink(missing_ok=True)
+
+
+def _opencv():
+    try:
+        import cv2
+    except ImportError as error:
+        raise KerasShrError(
+            f"videos need OpenCV, which cannot be imported ({error}): pip install opencv-python"
+        ) from error
+    return cv2

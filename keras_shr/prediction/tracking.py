@@ -1,0 +1,66 @@
+"""Following one thing through a video: each frame's crop comes from the frame before."""
+
+import numpy as np
+
+from keras_shr.data.images import SquareBox
+
+
+class Tracker:
+    """Predicts the frames of a video in turn.
+
+    The first frame is looked at as a whole, or in the given box; each further one in a square
+    around the keypoints of the frame before. When the mean score falls below `lost`, the whole
+    frame is searched again.
+
+    Args:
+        predictor: `Predictor`.
+        box: x, y, width, height in the first frame, or None.
+        margin: side of the next crop, in longer sides of the keypoints' bounding box.
+        lost: mean score below which the track is given up. Scores depend on the model: look at
+            those of your own videos.
+        smoothing: how slowly the crop follows, 0 (at once) to 1 (never): a crop that shakes makes
+            keypoints shake.
+        filter: a filter of keypoints such as `OneEuroFilter`, or None.
+
+    Example:
+
+    >>> tracker = Tracker(keras_shr.Predictor("hand.keras"), filter=OneEuroFilter(30))
+    >>> for frame in frames:
+    ...     found = tracker(frame)  # Prediction of one box
+    """
+
+    def __init__(self, predictor, box=None, margin=1.8, lost=0.1, smoothing=0.5, filter=None):
+        self.predictor, self.margin, self.lost = predictor, margin, lost
+        self.smoothing, self.filter = smoothing, filter
+        self._first = box
+        self.reset()
+
+    def reset(self):
+        """Starts over with the next frame."""
+        self._square = None
+        if self.filter is not None:
+            self.filter.reset()
+
+    def __call__(self, frame, heatmaps=False):
+        """The `Prediction` of the next frame, uint8 `(height, width, 3)`."""
+        square = self._square
+        if square is None:
+            boxes = None if self._first is None else [self._first]
+            (square,) = self.predictor.squares(frame, boxes)
+            self._first = None
+        found = self.predictor.predict_squares([frame], [[square]], heatmaps)[0]
+        points = found.keypoints[0]
+        if found.scores[0] < self.lost:
+            self.reset()
+            return found
+        self._square = self._next(square, points)
+        if self.filter is not None:
+            points[:, :2] = self.filter(points[:, :2])
+        return found
+
+    def _next(self, square, points):
+        low, high = points[:, :2].min(0), points[:, :2].max(0)
+        side = max(self.margin * float((high - low).max()), 16.0)
+        wanted = SquareBox.around((low + high) / 2, side)
+        share = self.smoothing if self._square is not None else 0.0
+        return SquareBox(*(share * np.array(square) + (1 - share) * np.array(wanted)))

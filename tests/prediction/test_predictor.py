@@ -1,0 +1,205 @@
+"""Keypoints in pictures of any size, in boxes and along a video."""
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from prediction_helpers import SKELETON, lamp_model, lamps
+
+import keras_shr
+from keras_shr.data.images import SquareBox
+from keras_shr.errors import DataError, KerasShrError
+from keras_shr.prediction import OneEuroFilter, Predictor, Tracker
+from keras_shr.prediction.predictor import _from_crop
+
+POINTS = [(40, 60), (90, 50), (70, 20)]
+
+
+@pytest.fixture(scope="module")
+def predictor():
+    return Predictor(lamp_model(), method="centroid")
+
+
+@given(
+    st.floats(-50, 50), st.floats(-50, 50), st.floats(1, 500), st.integers(8, 256), st.integers(0)
+)
+def test_crops_map_back(left, top, side, size, seed):
+    points = np.random.default_rng(seed % 2**32).uniform(-20, 300, (5, 2))
+    box = SquareBox(left, top, side)
+    back = _from_crop(box.map_points(points, size), box, size)
+    np.testing.assert_allclose(back, points, atol=1e-6)
+
+
+def test_whole_pictures_of_any_shape(predictor):
+    wide, tall = lamps(100, 160, POINTS, 6), lamps(160, 100, [(y, x) for x, y in POINTS], 6)
+    found = predictor.predict([wide, tall], heatmaps=True)
+    # The crop is 160 px wide, so a heatmap pixel is 5 px.
+    np.testing.assert_allclose(found[0].keypoints[0, :, :2], POINTS, atol=2)
+    np.testing.assert_allclose(found[1].keypoints[0, :, 1::-1], POINTS, atol=2)
+    np.testing.assert_array_equal(found[0].boxes, [[0, -30, 160, 160]])
+    assert found[0].heatmaps.shape == (1, 32, 32, 3)
+    assert 0 < found[0].scores[0] <= 1
+
+
+def test_boxes_are_looked_at_closer(predictor):
+    picture = lamps(300, 400, [(x + 200, y + 100) for x, y in POINTS])
+    boxes = [[225, 115, 80, 60], [230, 110, 70, 60]]
+    found = predictor(picture, boxes)
+    assert found.keypoints.shape == (2, 3, 3)
+    for keypoints in found.keypoints:
+        np.testing.assert_allclose(keypoints[:, :2] - [200, 100], POINTS, atol=1.5)
+    # 1.25 times the longer side, about the box's middle.
+    np.testing.assert_allclose(found.boxes[0], [215, 95, 100, 100])
+    assert found.heatmaps is None
+
+
+def test_batches_do_not_change_the_answer():
+    model = lamp_model()
+    rng = np.random.default_rng(0)
+    pictures = [rng.integers(0, 255, (40, 50, 3), dtype=np.uint8) for _ in range(5)]
+    several = [Predictor(model, batch_size=b).predict(pictures) for b in (2, 8)]
+    for one, other in zip(*several, strict=True):
+        np.testing.assert_allclose(one.keypoints, other.keypoints, atol=1e-3)
+
+
+def test_pictures_without_boxes_and_lists_without_pictures(predictor):
+    found = predictor(lamps(40, 40, POINTS), boxes=[])
+    assert found.keypoints.shape == (0, 3, 3)
+    assert found.boxes.shape == (0, 4)
+    assert predictor.predict([]) == []
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "RGBA", "P", "I;16", "CMYK"])
+def test_files_of_every_mode(predictor, tmp_path, mode):
+    picture = Image.fromarray(lamps(64, 64, [(20, 40)] * 3, 5))
+    if mode == "I;16":
+        grey = np.asarray(picture.convert("L")).astype(np.uint16) * 257
+        picture = Image.fromarray(grey)
+    else:
+        picture = picture.convert(mode)
+    path = tmp_path / ("a.tif" if mode == "CMYK" else "a.png")
+    picture.save(path)
+    keypoints = predictor(path).keypoints[0]
+    assert np.abs(keypoints[1, :2] - [20, 40]).max() < 3
+
+
+def test_exif_rotation_is_applied(predictor, tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # shown turned by a quarter, clockwise
+    Image.fromarray(lamps(60, 100, POINTS, 5)).save(tmp_path / "a.jpg", exif=exif, quality=95)
+    keypoints = predictor(tmp_path / "a.jpg").keypoints[0]
+    turned = [(59 - y, x) for x, y in POINTS]
+    assert np.abs(keypoints[1:, :2] - turned[1:]).max() < 4  # JPEG halves the colours' resolution
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 900), (3000, 2000)])
+def test_tiny_and_huge_pictures(predictor, size):
+    found = predictor(np.full((*size, 3), 90, np.uint8))
+    assert np.isfinite(found.keypoints).all()
+
+
+def test_errors(predictor, tmp_path):
+    (tmp_path / "a.jpg").write_bytes(b"no picture")
+    with pytest.raises(DataError, match=r"a\.jpg: cannot be read as a picture"):
+        predictor(tmp_path / "a.jpg")
+    picture = lamps(32, 32, POINTS)
+    with pytest.raises(DataError, match=r"picture 0: box is \[1.0, 2.0, 0.0, 4.0\]"):
+        predictor(picture, [[1, 2, 0, 4]])
+    with pytest.raises(DataError, match="picture 0 is float64"):
+        predictor(picture / 255)
+    with pytest.raises(DataError, match="1 lists of boxes for 2 pictures"):
+        predictor.predict([picture, picture], [None])
+    with pytest.raises(KerasShrError, match="Sequential does not predict keypoints"):
+        Predictor(keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(2, 1)]))
+    with pytest.raises(KerasShrError, match="there is no file"):
+        Predictor(tmp_path / "none.keras")
+
+
+def test_a_saved_model_by_its_path(tmp_path):
+    lamp_model().save(tmp_path / "lamps.keras")
+    predictor = keras_shr.Predictor(tmp_path / "lamps.keras")
+    assert predictor.skeleton == SKELETON
+    picture = lamps(64, 64, [(10, 20), (50, 30), (30, 50)])
+    assert np.abs(predictor(picture).keypoints[0, 0, :2] - [10, 20]).max() < 2
+
+
+# Tracking
+
+
+def film(frames, step=4):
+    """Lamps that wander through a large picture."""
+    shift = [(150 + step * i, 100 + step * i // 2) for i in range(frames)]
+    return [[(x / 2 + dx, y / 2 + dy) for x, y in POINTS] for dx, dy in shift]
+
+
+def test_the_crop_follows(predictor):
+    tracker = Tracker(predictor, lost=0.01)
+    truth = film(25)
+    widths = []
+    for i, points in enumerate(truth):
+        found = tracker(lamps(240, 400, points, 4))
+        widths.append(found.boxes[0, 2])
+        # First the whole frame, at 12.5 px a heatmap pixel; then closer.
+        np.testing.assert_allclose(found.keypoints[0, :, :2], points, atol=9 if i == 0 else 3)
+    assert widths[0] == 400
+    assert 40 < widths[-1] < 60  # 1.8 times the keypoints' 25 px
+
+
+def test_a_lost_track_is_searched_in_the_whole_frame(predictor):
+    tracker = Tracker(predictor, box=[160, 100, 60, 40], lost=0.3)
+    frame = lamps(240, 400, film(1)[0], 4)
+    assert tracker(frame).boxes[0, 2] == 75  # 1.25 times the given box
+    assert tracker(frame).boxes[0, 2] < 75
+    tracker(np.full_like(frame, 80))  # nothing to see: scores are low everywhere
+    assert tracker(frame).boxes[0, 2] == 400
+
+
+# The One-Euro filter
+
+
+def oracle(signal, frequency, min_cutoff, beta, derivative_cutoff):
+    """The paper's algorithm, value by value."""
+
+    def alpha(cutoff):
+        tau, period = 1 / (2 * np.pi * cutoff), 1 / frequency
+        return 1 / (1 + tau / period)
+
+    result, speed = [signal[0]], 0.0
+    for value in signal[1:]:
+        a = alpha(derivative_cutoff)
+        speed = a * (value - result[-1]) * frequency + (1 - a) * speed
+        a = alpha(min_cutoff + beta * abs(speed))
+        result.append(a * value + (1 - a) * result[-1])
+    return result
+
+
+@settings(max_examples=50)
+@given(
+    st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=20),
+    st.floats(1, 240),
+    st.floats(0.01, 10),
+    st.floats(0, 1),
+    st.floats(0.1, 10),
+)
+def test_filter_oracle(signal, frequency, min_cutoff, beta, derivative_cutoff):
+    smooth = OneEuroFilter(frequency, min_cutoff, beta, derivative_cutoff)
+    found = [float(smooth(np.array(v))) for v in signal]
+    expected = oracle(signal, frequency, min_cutoff, beta, derivative_cutoff)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_filter_rests_follows_and_starts_anew():
+    rng = np.random.default_rng(0)
+    smooth = OneEuroFilter(30, min_cutoff=0.5, beta=0.05)
+    still = np.array([smooth(rng.normal(0, 1, (4, 2))) for _ in range(200)])[50:]
+    assert still.std() < 0.4  # jitter of 1 px
+    fast = [smooth(np.full((4, 2), 20.0 * i)) for i in range(60)][-1]
+    assert np.abs(fast - 20 * 59).max() < 20  # less than one frame behind
+    smooth(np.full((4, 2), np.nan))
+    np.testing.assert_array_equal(smooth(np.full((4, 2), 7.0)), 7.0)
+    smooth.reset()
+    np.testing.assert_array_equal(smooth(np.zeros((4, 2))), 0)
+    with pytest.raises(KerasShrError, match="min_cutoff is 0"):
+        OneEuroFilter(min_cutoff=0)
