@@ -70,7 +70,7 @@ SIZES = {
         alpha=0.35,
         filters=(64, 48, 32, 32),
         images_per_step=24,
-        steps=800,
+        steps=500,
         epochs=10,
         severities=(1, 3, 5),
     ),
