@@ -16,6 +16,7 @@ from keras_shr.reproduction.report import (
     method_figures,
     stability_figures,
     surface_figures,
+    time_figures,
     write,
 )
 from keras_shr.reproduction.report.drawing import Figure
@@ -34,7 +35,7 @@ DRAWN_FROM_RESULTS = (
     *(architecture_figures.fig8, surface_figures.fig10),
     *(example_figures.fig1, example_figures.fig5),
     *(beyond_figures.cost, beyond_figures.theorem3, beyond_figures.mpc),
-    *(beyond_figures.extra, beyond_figures.temporal, beyond_figures.curves),
+    *(beyond_figures.extra, time_figures.temporal, time_figures.curves),
 )
 
 
@@ -48,7 +49,7 @@ def report(tmp_path_factory):
         patch.setattr(
             write, "_figures", lambda results, place: [absent, write.fig7(results, place)]
         )
-        patch.setattr(write, "draw_beyond", lambda results, place: [])
+        patch.setattr(write, "_more", lambda results, place: [])
         assert main(["report", str(folder)]) == 0
     return folder / "report"
 

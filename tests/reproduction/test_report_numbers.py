@@ -87,7 +87,7 @@ def test_tables_by_hand(results):
         "65.0 ± 0.4",
     ]
     assert table2(results).seeds == "3 seeds"
-    assert "3 seeds in every cell" in table2(results).markdown()
+    assert "3 seeds in every cell that was run" in table2(results).markdown()
 
 
 def test_table_csv_says_where_each_number_comes_from(results):

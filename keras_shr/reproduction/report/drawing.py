@@ -138,5 +138,13 @@ def plain_log(axis, ticks=(1, 2, 5)):
     axis.set_minor_formatter(NullFormatter())
 
 
+def panels(count, height, width=6.6):
+    """A figure with `count` axes in a row."""
+    from keras_shr.evaluation.plotting import new_figure
+
+    figure = new_figure(width * count, height)
+    return figure, figure.subplots(1, count, squeeze=False)[0]
+
+
 def panel_title(axes, text):
     axes.set_title(text, fontsize=11, loc="left")

@@ -20,6 +20,7 @@ _STYLE = """
 td.quoted { color: #555; font-style: italic } td.none { color: #888 }
 td.words, td.words:first-child { text-align: left; white-space: normal; min-width: 90px;
   max-width: 380px }
+td:first-child { max-width: 300px }
 table.claims th { text-align: left } table.claims td { vertical-align: top }
 td sup { color: #d55e00 } details summary { font-weight: 400 }
 .verdict { font-weight: 700; white-space: nowrap } .v0 { color: #0072b2 } .v1 { color: #b34700 }

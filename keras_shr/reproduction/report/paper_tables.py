@@ -64,8 +64,9 @@ def table2(results) -> Table:
         "table2",
         "Table 2. AUC on clean pictures (%)",
         ["method", *_paper_columns(), *_our_columns(results)],
-        "AUC over 0 to 30 px of a 256-px crop. The paper's method is the one that the paper calls "
-        f"Ours; below the line: methods that the paper does not have. {READING}",
+        "Area under the share of keypoints within t px, t = 0, 1 .. 30 of a 256-px crop; the paper "
+        "does not say how it averages over t. The paper's method is the one that it calls Ours; "
+        f"below the line: methods that it does not have. {READING}",
     )
     quoted_methods = (BASELINE, *paper.COMPARED, "hdhr", PAPER)
     ours = [m for m in (SUPERVISED, "augmix_no_jsd", OURS) if m in results.methods()]

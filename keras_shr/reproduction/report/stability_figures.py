@@ -74,7 +74,8 @@ def fig7(results, folder) -> Figure:
     title = "Figure 7. RUC curves of the method's parts"
     caption = (
         "Share of predicted keypoints that moved at most P px under the five unseen kinds; "
-        "RUC is the mean height of the curve (in %, mean over seeds)."
+        "RUC is the mean height of the curve (in %, mean over seeds). Steps come from the "
+        "heatmap's pixels: the highest one answers."
     )
     return _curves(results, folder, "fig7", title, caption, (*MODULES, OURS), MODULES)
 

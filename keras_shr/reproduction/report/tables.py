@@ -68,7 +68,7 @@ class Table:
     @property
     def words(self) -> str:
         """The caption and the number of seeds, where it is the same everywhere."""
-        return self.caption + (f" {self.seeds} in every cell." if self.seeds else "")
+        return self.caption + (f" {self.seeds} in every cell that was run." if self.seeds else "")
 
     @property
     def notes(self) -> list[str]:

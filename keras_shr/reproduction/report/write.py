@@ -7,7 +7,7 @@ from keras_shr.errors import KerasShrError
 from keras_shr.files import write_text
 from keras_shr.reproduction.report import page
 from keras_shr.reproduction.report.architecture_figures import fig8
-from keras_shr.reproduction.report.beyond_figures import draw_beyond
+from keras_shr.reproduction.report.beyond_figures import cost, extra, mpc, theorem3
 from keras_shr.reproduction.report.beyond_tables import (
     cost_table,
     robustness_table,
@@ -31,6 +31,7 @@ from keras_shr.reproduction.report.results import Results
 from keras_shr.reproduction.report.stability_figures import fig6, fig7, fig9
 from keras_shr.reproduction.report.surface_figures import fig10
 from keras_shr.reproduction.report.tables import Table
+from keras_shr.reproduction.report.time_figures import curves, temporal
 
 FILES = ("report.html", "claims.csv", "fig8.csv", "tables.md", "tables/", "figures/")
 
@@ -91,7 +92,7 @@ def write_report(folder, output=None, say=None) -> Written:
     write_text(output / "claims.csv", claims_csv(claims))
     tell(f"{len(tables) + len(beyond)} tables, {len(claims)} verdicts")
     figures = _figures(results, output / "figures")
-    more = draw_beyond(results, output / "figures")
+    more = _more(results, output / "figures")
     _remove_old(output / "figures", (*figures, *more))
     drawn = sum(figure.path is not None for figure in (*figures, *more))
     tell(f"{drawn} figures drawn, {len(figures) + len(more) - drawn} not run")
@@ -109,6 +110,10 @@ def _figures(results, folder):
         fig5(results, folder),
         *(draw(results, folder) for draw in (fig6, fig7, fig8, fig9, fig10)),
     ]
+
+
+def _more(results, folder):
+    return [draw(results, folder) for draw in (cost, theorem3, mpc, extra, temporal, curves)]
 
 
 def _remove_old(folder, figures):
