@@ -29,6 +29,9 @@ def add_arguments(parser):
     )
     parser.add_argument("--size", default="cpu", help="cpu, gpu or paper")
     parser.add_argument("--seeds", type=int, default=1, help="how many, counted from 0")
+    parser.add_argument(
+        "--video", metavar="DATA", help="consecutive labelled frames, to measure jitter on too"
+    )
     parser.add_argument("--time-limit", type=float, metavar="SECONDS", help="stop before this")
     parser.add_argument("--workers", type=int, default=0, help="processes, 0 for all cores")
 
@@ -46,6 +49,7 @@ def run(arguments):
         arguments.data,
         arguments.size,
         arguments.seeds,
+        arguments.video,
         arguments.time_limit,
         arguments.workers,
     )

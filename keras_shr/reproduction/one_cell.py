@@ -31,6 +31,7 @@ class Work:
         deadline: `Deadline`.
         say: prints one line of progress.
         workers: perturbing processes, None for all cores.
+        video: `KeypointData` of consecutive frames, or None.
     """
 
     size: object
@@ -39,6 +40,7 @@ class Work:
     deadline: object
     say: object
     workers: int | None = None
+    video: object = None
 
 
 def cell_config(cell, size, data_set) -> Config:
@@ -69,9 +71,9 @@ def cell_config(cell, size, data_set) -> Config:
     )
 
 
-def is_done(cell, folder) -> bool:
-    """Whether a cell is trained and has all its measures."""
-    due = any(measure.due(cell, folder) for measure in MEASURES)
+def is_done(cell, folder, video) -> bool:
+    """Whether a cell is trained and has all its measures, in a run with a video or without."""
+    due = any(measure.due(cell, folder, video) for measure in MEASURES)
     return (folder / FACTS).exists() and not due
 
 
@@ -86,7 +88,7 @@ def run_cell(cell, folder, work):
         _train(cell, folder, work)
     model = load_models({cell.key: folder / "model.keras"})[cell.key]
     for measure in MEASURES:
-        if measure.due(cell, folder):
+        if measure.due(cell, folder, work.video is not None):
             started = time.monotonic()
             measure.run(cell, folder, work, model)
             took = time.monotonic() - started

@@ -13,7 +13,16 @@ import numpy as np
 from keras_shr.evaluation.scores import FIELDS
 from keras_shr.files import read_json, replacing, write_text
 from keras_shr.methods import METHODS
-from keras_shr.reproduction.measures import EXTRA_KINDS, PEAKS, SCORES, motion, peaks, surface
+from keras_shr.reproduction.measures import (
+    EXTRA_KINDS,
+    PEAKS,
+    SCORES,
+    TEMPORAL,
+    VIDEO,
+    motion,
+    peaks,
+    surface,
+)
 from keras_shr.reproduction.one_cell import FACTS, cell_config, is_done, time_row
 from keras_shr.reproduction.suites import MAIN
 
@@ -37,7 +46,8 @@ TABLES = {
 """File → columns."""
 _PARTS = {
     "scores.csv": (SCORES.file, EXTRA_KINDS.file),
-    **{name: (name,) for name in ("temporal.csv", "surfaces.csv", "smoothness.csv")},
+    "temporal.csv": (TEMPORAL.file, VIDEO.file),
+    **{name: (name,) for name in ("surfaces.csv", "smoothness.csv")},
 }
 
 
@@ -58,7 +68,7 @@ def write_tables(output, cells, size, data, tests=None):
         folder = output / "cells" / cell.key
         config = cell_config(cell, size, data[cell.data])
         facts = read_json(folder / FACTS)
-        status = "done" if is_done(cell, folder) else read_failure(folder) or "not run"
+        status = "done" if is_done(cell, folder, False) else read_failure(folder) or "not run"
         row = cell.columns | {
             "status": status,
             "steps": size.steps,

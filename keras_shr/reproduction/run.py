@@ -9,6 +9,7 @@ from pathlib import Path
 
 import keras
 
+from keras_shr.data import load_arrays, open_data
 from keras_shr.errors import KerasShrError
 from keras_shr.files import read_json, remove_leftovers, write_json, write_text
 from keras_shr.reproduction import clock
@@ -28,6 +29,7 @@ def reproduce(
     data=("rendered",),
     size="cpu",
     seeds=1,
+    video=None,
     time_limit=None,
     workers=0,
     say=clock.say,
@@ -43,6 +45,8 @@ def reproduce(
         data: `"rendered"` or `"NAME=SPECIFICATION"` with the parts train and test.
         size: a key of `SIZES`, or a `Size`.
         seeds: how many, from 0.
+        video: consecutive frames as `open_data` takes them, on which jitter is measured too;
+            each group is a clip. It may be given later: the cells are not trained again.
         time_limit: seconds after which it stops, in a state to go on from. Compiling a training
             step cannot be stopped from within; the command ends the process then.
         workers: processes that render and perturb, 0 for all cores.
@@ -58,22 +62,26 @@ def reproduce(
     deadline = Deadline(time_limit)
     output = Path(output)
     cells, size, specs = _plan(output, suites, data, size, seeds)
-    todo = _left(cells, output)
+    todo = _left(cells, output, video)
     say(f"{len(cells)} cells, {len(cells) - len(todo)} of them done")
     try:
         sets = _data_sets(output, specs, size, deadline, workers, say)
     except OutOfTime:
         return todo
     tests = {name: load_test(found, size) for name, found in sets.items()}
-    work = Work(size, sets, tests, deadline, say, workers or None)
+    frames = None if video is None else load_arrays(open_data(video, None, size.image_size), 0)
+    work = Work(size, sets, tests, deadline, say, workers or None, frames)
     for _ in _worked_off(todo, output, work, say):
         write_tables(output, cells, size, sets)
     write_tables(output, cells, size, sets, tests)
-    return _left(cells, output)
+    return _left(cells, output, video)
 
 
-def _left(cells, output):
-    return [cell for cell in cells if not is_done(cell, output / "cells" / cell.key)]
+def _left(cells, output, video):
+    def done(cell):
+        return is_done(cell, output / "cells" / cell.key, video is not None)
+
+    return [cell for cell in cells if not done(cell)]
 
 
 def _plan(output, suites, data, size, seeds):
@@ -123,7 +131,7 @@ def _worked_off(todo, output, work, say):
         folder = output / "cells" / cell.key
         folder.mkdir(parents=True, exist_ok=True)
         with _lock(folder) as mine:
-            if not mine or is_done(cell, folder):
+            if not mine or is_done(cell, folder, work.video is not None):
                 continue
             say(f"[{number}/{len(todo)}] {cell}{estimate.left(todo[number - 1 :])}")
             started, whole = time.monotonic(), not (folder / "config.json").exists()

@@ -1,5 +1,8 @@
 """The measures of a cell, on models whose answers are known."""
 
+import csv
+import types
+
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
@@ -42,7 +45,7 @@ def test_examples_are_those_with_the_strongest_second_peak():
 
 
 def test_jitter_rows_by_hand():
-    row = motion._row("jitter", [np.full((4, 21), 2.0), np.full((4, 21), 4.0)])
+    row = motion._row("rendered_motion", "jitter", [np.full((4, 21), 2.0), np.full((4, 21), 4.0)])
     assert row["value"] == pytest.approx(3)
     assert 2 <= row["low"] < 3 < row["high"] <= 4
 
@@ -55,3 +58,30 @@ def test_frames_leave_out_what_has_no_label():
     assert len(rows) == 2 * len(motion.SHOWN)
     missing = [r for r in rows if np.isnan(r["label_x"])]
     assert [(r["frame"], r["keypoint"]) for r in missing] == [(12, 1)]
+
+
+def test_a_video_is_cut_into_its_clips(tmp_path):
+    """Between two clips the keypoints jump; that is no jitter."""
+
+    class Model:
+        image_size, num_keypoints = (32, 32), 21
+
+        def predict_keypoints(self, images):
+            return np.concatenate([self.track, self.track[..., :1]], -1)
+
+    labels = np.full((8, 21, 3), 2.0, "float32")
+    labels[4:, :, :2] += 40
+    model = Model()
+    model.track = labels[..., :2] / 2 - 0.25  # the labels, in a crop of half the size
+    model.track[1, :, 0] += 1
+    images = np.zeros((8, 64, 64, 3), np.uint8)
+    video = KeypointData(images, labels, HAND_21, groups=["a"] * 4 + ["b"] * 4)
+    work = types.SimpleNamespace(video=video)
+    motion._video(None, tmp_path, work, model)
+    with open(tmp_path / "video.csv", newline="") as file:
+        rows = {row["metric"]: row for row in csv.DictReader(file)}
+    # 1 px of 32 is 8 of 256, in two of the six steps; bent by 2 and 1 in clip a, of four bends in all.
+    assert float(rows["jitter"]["value"]) == pytest.approx(8 * 2 / 6, rel=1e-4)
+    assert float(rows["acceleration"]["value"]) == pytest.approx(8 * 3 / 4)
+    assert float(rows["label_acceleration"]["value"]) == 0
+    assert rows["jitter"]["source"] == "video"

@@ -17,15 +17,18 @@ class Measure:
         file: the name of the file that is there when it is done.
         run: called with the cell, its folder, the `Work` and the model.
         applies: whether a cell has it.
+        on_video: whether it needs the run's own video.
     """
 
     file: str
     run: Callable
     applies: Callable = lambda cell: True
+    on_video: bool = False
 
-    def due(self, cell, folder) -> bool:
-        """Whether it is still to be taken."""
-        return self.applies(cell) and not (folder / self.file).exists()
+    def due(self, cell, folder, video) -> bool:
+        """Whether it is still to be taken, in a run that has a video or not."""
+        applies = self.applies(cell) and (video or not self.on_video)
+        return applies and not (folder / self.file).exists()
 
 
 def on_main(cell):

@@ -1,11 +1,13 @@
-"""How much the predictions shake on rendered motion, where the true motion is known."""
+"""How much the predictions shake: on rendered motion, and on a video of the user's own."""
 
 from functools import lru_cache
 
 import numpy as np
 
+from keras_shr.data.images import resize_images
 from keras_shr.data.records import PROTOCOL_PIXELS
 from keras_shr.evaluation.bootstrap import Bootstrap
+from keras_shr.heatmaps import image_to_heatmap
 from keras_shr.metrics import acceleration, jitter
 from keras_shr.rendering import render_motion
 from keras_shr.reproduction.measures.base import Measure, on_main, write_rows
@@ -37,15 +39,36 @@ def _temporal(cell, folder, work, model):
         tracks.append(model.predict_keypoints(video.images)[..., :2])
     labels = [video.keypoints for video in videos]
     write_rows(folder / "frames.csv", _frames(tracks[0], labels[0]), FRAME_COLUMNS)
-    rows = [
-        _row("jitter", [jitter(t, y, scale=scale) for t, y in zip(tracks, labels, strict=True)]),
-        _row("acceleration", [acceleration(t, scale=scale) for t in tracks]),
-        _row("label_acceleration", [acceleration(y, scale=scale) for y in labels]),
-    ]
+    rows = _rows("rendered_motion", tracks, labels, scale)
     write_rows(folder / "temporal.csv", rows, COLUMNS)
 
 
-def _row(metric, values):
+def _video(cell, folder, work, model):
+    video, size = work.video, model.image_size
+    if model.num_keypoints != video.keypoints.shape[1]:
+        write_rows(folder / "video.csv", [], COLUMNS)
+        return
+    images = resize_images(video.images, size)
+    labels = np.asarray(image_to_heatmap(video.keypoints, video.images.shape[1:3], size))
+    track = model.predict_keypoints(images)[..., :2]
+    groups = np.array(video.groups)
+    clips = [np.flatnonzero(groups == name) for name in dict.fromkeys(video.groups)]
+    clips = [clip for clip in clips if len(clip) > 2]
+    scale = PROTOCOL_PIXELS / max(size)
+    rows = _rows("video", [track[c] for c in clips], [labels[c] for c in clips], scale)
+    write_rows(folder / "video.csv", rows, COLUMNS)
+
+
+def _rows(source, tracks, labels, scale):
+    found = {
+        "jitter": [jitter(t, y, scale=scale) for t, y in zip(tracks, labels, strict=True)],
+        "acceleration": [acceleration(t, scale=scale) for t in tracks],
+        "label_acceleration": [acceleration(y, scale=scale) for y in labels],
+    }
+    return [_row(source, metric, values) for metric, values in found.items()]
+
+
+def _row(source, metric, values):
     """The mean over frames and keypoints, its interval from draws of whole frames."""
     values = np.concatenate([np.asarray(v, "float64") for v in values])
     bootstrap = Bootstrap([""] * len(values), draws=500)
@@ -53,7 +76,7 @@ def _row(metric, values):
     value, draws = bootstrap.ratio(values.sum(1, keepdims=True), counts)
     low, high = bootstrap.interval(draws)
     return {
-        "source": "rendered_motion",
+        "source": source,
         "metric": metric,
         **{k: float(v[0]) for k, v in (("value", value), ("low", low), ("high", high))},
     }
@@ -72,3 +95,4 @@ def _frames(track, labels):
 
 
 TEMPORAL = Measure("temporal.csv", _temporal, on_main)
+VIDEO = Measure("video.csv", _video, on_main, on_video=True)
