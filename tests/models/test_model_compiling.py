@@ -1,0 +1,94 @@
+"""compile() and its defaults: the schedule of the learning rate above all."""
+
+import keras
+import numpy as np
+import pytest
+from model_helpers import (
+    TENSORFLOW,
+    compiled,
+    dataset,
+    numpy,
+    pictures,
+    tiny_model,
+    tiny_network,
+)
+
+from keras_shr.errors import KerasShrError
+from keras_shr.models import WarmupCosine
+from keras_shr.models.optimization import count_steps
+from keras_shr.training.batches import Batches
+
+
+def test_fit_before_compile_says_so():
+    with pytest.raises(ValueError, match=r"compile\(\)"):
+        tiny_model().fit(*pictures(2), verbose=0)
+
+
+def test_the_default_schedule_stretches_over_fit():
+    data = dataset(10)
+    model = tiny_model(tiny_network(filters=2), perturbations=None, stability=None)
+    model.compile(run_eagerly=True)
+    model.fit(Batches(data, 5), epochs=2, verbose=0)
+    schedule = model.optimizer._learning_rate
+    assert isinstance(schedule, WarmupCosine)
+    assert schedule.total_steps == 4
+    rates = [float(schedule(step)) for step in range(5)]
+    assert rates[0] == pytest.approx(2e-3)
+    assert rates[3] < 0.5 * rates[0]
+    assert rates[4] == pytest.approx(2e-5, rel=1e-3)
+
+
+def test_steps_of_an_epoch():
+    data = dataset(10)
+    assert count_steps(data.images, 4, None) == 3
+    assert count_steps(data.images, None, None) == 1  # Keras's 32
+    assert count_steps(data.images, 4, 7) == 7
+    assert count_steps(data.images, 4, None, validation_split=0.5) == 2
+    assert count_steps(Batches(data, 4, steps=5), None, None) == 5
+    assert count_steps(iter([]), None, None) is None
+    if TENSORFLOW:
+        import tensorflow as tf
+
+        stream = tf.data.Dataset.range(10)
+        assert count_steps(stream.batch(4), None, None) == 3
+        assert count_steps(stream.repeat(), None, None) is None
+
+
+def test_warmup_rises_then_falls():
+    schedule = WarmupCosine(1.0, total_steps=100, warmup=0.1, final=0.1)
+    rates = np.array([float(schedule(step)) for step in range(0, 101)])
+    np.testing.assert_allclose(rates[:10], np.arange(1, 11) / 10, rtol=1e-5)
+    assert (np.diff(rates[10:]) < 0).all()
+    assert rates[-1] == pytest.approx(0.1, rel=1e-4)
+    assert rates[55] == pytest.approx(0.55, rel=1e-4)
+    unknown = WarmupCosine(1.0)
+    assert float(unknown(10**6)) == 1.0
+    assert WarmupCosine(**schedule.get_config()).get_config() == schedule.get_config()
+
+
+@pytest.mark.slow
+def test_a_longer_fit_takes_a_longer_schedule():
+    """A traced step holds the schedule's numbers, so a change has to trace it again."""
+    images, keypoints = pictures(4)
+    model = tiny_model(perturbations=None, stability=None)
+    model.compile()
+    model.fit(images, keypoints, epochs=1, verbose=0)  # ends at a hundredth of the rate
+    before = [numpy(v) for v in model.trainable_variables]
+    model.fit(images, keypoints, epochs=40, initial_epoch=39, verbose=0)
+    assert model.optimizer._learning_rate.total_steps == 40
+    moved = [
+        abs(numpy(v) - b).max() for v, b in zip(model.trainable_variables, before, strict=True)
+    ]
+    assert max(moved) > 2e-4  # a step of Adam is about the rate: 2e-3 here, 2e-5 if held
+
+
+def test_a_loss_in_compile_is_refused():
+    with pytest.raises(KerasShrError, match=r"compile\(loss=...\)"):
+        tiny_model().compile("adam", loss="mse")
+
+
+def test_a_learning_rate_of_one_s_own_is_left_alone():
+    images, keypoints = pictures(2)
+    model = compiled(tiny_model(perturbations=None), optimizer=keras.optimizers.SGD(0.5))
+    model.fit(images, keypoints, verbose=0)
+    assert float(model.optimizer.learning_rate) == 0.5
