@@ -63,8 +63,9 @@ class Claim:
         name = {"auc": "AUC", "smoothness": "|Δ²|"}.get(first.metric, first.metric)
         name = name if name.startswith("D_") else name.replace("_", " ")
         group = first.group.replace("_", " ") + " kinds" * (first.group in (UNSEEN, EXTRA))
+        group = "" if first.metric == "smoothness" else f" ({group})"
         points = " in points" if self.scale == 100 else ""
-        return f"{self.how} of {name} ({group}){points}"
+        return f"{self.how} of {name}{group}{points}"
 
 
 def _before_after(where, one, metric="auc", style=".1f"):

@@ -147,7 +147,7 @@ def claims_markdown(rows, data_label) -> str:
     lines.append("| --- | --- | --- | --- | --- |")
     for row in rows:
         value, interval = shown(row)
-        cells = [f"{row['claim']} ({row['measure']})", row["paper"], data_label(row["data"])]
+        cells = [f"{row['claim']}: {row['measure']}", row["paper"], data_label(row["data"])]
         cells += [f"{value} ({interval})" if interval else value, row["verdict"]]
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join([*lines, "", RULE]) + "\n"

@@ -15,6 +15,7 @@ BARS = (
 )
 PERCENT = 100
 _GREY = "0.35"
+_LEGEND_WIDTH = 2.15  # inches that the longest name takes with its line
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def points(axes, places, series, scale=1.0, labels=True):
             linestyle="none",
             color=style.color,
             marker=style.marker,
-            markersize=7,
+            markersize=8,
             markeredgecolor="white",
             markeredgewidth=0.6,
             elinewidth=1.4,
@@ -119,11 +120,12 @@ def legend(figure, axes, columns=4):
     for one in np.ravel(axes):
         for handle, text in zip(*one.get_legend_handles_labels(), strict=True):
             found.setdefault(text, handle)
+    fitting = int(figure.get_figwidth() / _LEGEND_WIDTH)
     figure.legend(
         found.values(),
         found.keys(),
         loc="outside lower center",
-        ncols=min(len(found), columns) or 1,
+        ncols=max(1, min(len(found), columns, fitting)),
         frameon=False,
     )
 
