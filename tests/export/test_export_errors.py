@@ -1,0 +1,141 @@
+"""What a user can mend is one clear line, and nothing is left behind."""
+
+import sys
+
+import keras
+import numpy as np
+import pytest
+from export_helpers import pictures, solving_model
+
+from keras_shr.cli import main
+from keras_shr.errors import KerasShrError
+from keras_shr.export import ExportedModel, export_model
+from keras_shr.models import StableHeatmapRegressor
+
+TENSORFLOW = keras.backend.backend() == "tensorflow"
+on_tensorflow = pytest.mark.skipif(not TENSORFLOW, reason="export runs on TensorFlow")
+
+
+@pytest.fixture(scope="module")
+def model():
+    return solving_model()
+
+
+@pytest.mark.skipif(TENSORFLOW, reason="for the other backends")
+def test_other_backends_are_refused(model, tmp_path, capsys):
+    with pytest.raises(KerasShrError, match="KERAS_BACKEND=tensorflow"):
+        export_model(model, tmp_path / "dots.tflite", "tflite")
+    assert main(["export", "dots.keras", "--output", str(tmp_path / "dots")]) == 1
+    assert "KERAS_BACKEND=tensorflow" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_backend_is_named(model, tmp_path, monkeypatch):
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    with pytest.raises(KerasShrError, match="Keras runs on jax"):
+        export_model(model, tmp_path / "dots.tflite", "tflite")
+
+
+@on_tensorflow
+@pytest.mark.parametrize(
+    ("name", "arguments", "message"),
+    [
+        ("x.tflite", {"format": "coreml"}, "format is 'coreml'; it must be one of saved_model"),
+        ("x.tflite", {"format": "tflite", "quantize": "int4"}, "quantize is 'int4'"),
+        ("x.tflite", {"format": "tflite", "outputs": "boxes"}, "outputs is 'boxes'"),
+        ("x.tflite", {"format": "tflite", "decoding": "dark"}, "decoding is 'dark'"),
+        ("x.bin", {"format": "tflite"}, "expected .tflite"),
+        ("x.tflite", {"format": "onnx"}, "expected .onnx"),
+        ("x.tflite", {"format": "saved_model"}, "expected a folder's name"),
+        ("x", {"quantize": "int8"}, "int8 is for the formats tflite and onnx"),
+        ("x.tflite", {"format": "tflite", "quantize": "int8"}, "int8 needs calibration images"),
+        (
+            "x.tflite",
+            {"format": "tflite", "quantize": "int8", "calibration": np.zeros((2, 32, 32, 3))},
+            r"float64 \(2, 32, 32, 3\); expected uint8 \(count, 64, 64, 3\)",
+        ),
+    ],
+)
+def test_arguments(model, name, arguments, message, tmp_path):
+    with pytest.raises(KerasShrError, match=message) as error:
+        export_model(model, tmp_path / name, **arguments)
+    assert len(str(error.value).splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
+@on_tensorflow
+@pytest.mark.parametrize("package", ["tf2onnx", "onnx", "onnxruntime"])
+def test_a_missing_onnx_package(model, package, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, package, None)
+    quantize = "int8" if package == "onnxruntime" else "none"
+    for other in {"onnx", "tf2onnx"} - {package}:
+        monkeypatch.setitem(sys.modules, other, type(sys)(other))
+    with pytest.raises(KerasShrError, match=f"need the package {package}.*pip install"):
+        export_model(model, tmp_path / "dots.onnx", "onnx", quantize, calibration=pictures(1)[0])
+    assert not list(tmp_path.iterdir())
+
+
+@on_tensorflow
+def test_other_models(model, tmp_path):
+    with pytest.raises(KerasShrError, match="takes a PairedHeatmapModel"):
+        export_model(model.network, tmp_path / "dots.tflite", "tflite")
+    with pytest.raises(KerasShrError, match=r"there is no file.*no\.keras"):
+        export_model(tmp_path / "no.keras", tmp_path / "dots.tflite", "tflite")
+
+
+def test_files_that_cannot_be_run(tmp_path):
+    path = tmp_path / "dots.tflite"
+    with pytest.raises(KerasShrError, match="no such file"):
+        ExportedModel(path)
+    path.write_text("nothing")
+    with pytest.raises(KerasShrError, match=r"no dots\.tflite\.json beside it"):
+        ExportedModel(path)
+    json = tmp_path / "dots.tflite.json"
+    json.write_text("{")
+    with pytest.raises(KerasShrError, match="not JSON"):
+        ExportedModel(path)
+    json.write_text('{"format_version": 99}')
+    with pytest.raises(KerasShrError, match="format_version is 99"):
+        ExportedModel(path)
+
+
+@on_tensorflow
+def test_a_broken_file_and_wrong_pictures(model, tmp_path):
+    path = tmp_path / "dots.tflite"
+    export_model(model, path, "tflite")
+    with pytest.raises(KerasShrError, match=r"takes \(count, 64, 64, 3\)"):
+        ExportedModel(path).run(np.zeros((1, 32, 32, 3)))
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(KerasShrError, match="cannot be loaded"):
+        ExportedModel(path)
+
+
+@on_tensorflow
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--quantize", "int8"], "--calibration DATA"),
+        (["--quantize", "int8", "--calibration", "nowhere"], "nowhere"),
+        (["--format", "coreml"], "coreml"),
+    ],
+)
+def test_the_command(options, message, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    solving_model().save("dots.keras")
+    command = ["export", "dots.keras", "--format", "tflite", "--output", "dots.tflite", *options]
+    assert main(command) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("keras-shr export: ")
+    assert message in error
+    assert len(error.splitlines()) == 1
+    assert [file.name for file in tmp_path.iterdir()] == ["dots.keras"]
+
+
+@on_tensorflow
+def test_calibration_of_a_model_that_is_not_square(tmp_path, capsys):
+    model = StableHeatmapRegressor(3, (32, 64), alpha=0.35, heatmap_stride=8, filters=8)
+    model.save(tmp_path / "wide.keras")
+    command = ["export", str(tmp_path / "wide.keras"), "--output", str(tmp_path / "w.tflite")]
+    options = ["--format", "tflite", "--quantize", "int8", "--calibration", "rendered:4"]
+    assert main(command + options) == 1
+    assert "32x64" in capsys.readouterr().err
