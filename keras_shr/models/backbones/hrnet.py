@@ -5,7 +5,7 @@ from keras import initializers, layers
 
 from keras_shr.errors import KerasShrError
 from keras_shr.models.backbones._common import images_input, load_own_weights, standardised
-from keras_shr.models.backbones._torch_like import batch_norm, conv, relu
+from keras_shr.models.backbones._torch_like import batch_norm, conv, nearest_upsampling, relu
 
 HRNET_WIDTHS = (18, 32, 48)
 """Channels of the finest branch; each coarser branch has twice as many."""
@@ -100,8 +100,7 @@ def _resampled(x, source, target, channels, name):
     """Branch `source` at the resolution and with the channels of branch `target`."""
     if source > target:
         x = _conv_norm(x, channels, 1, f"{name}.0", f"{name}.1")
-        factor = 2 ** (source - target)
-        return layers.UpSampling2D(factor, interpolation="nearest", name=f"{name}.2")(x)
+        return nearest_upsampling(x, 2 ** (source - target), f"{name}.2")
     for step in range(target - source - 1):
         x = _conv_norm_relu(x, x.shape[-1], *_numbered(f"{name}.{step}"), strides=2)
     if source < target:  # no ReLU in the last step, since a sum follows
