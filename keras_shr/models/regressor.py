@@ -44,7 +44,7 @@ class StableHeatmapRegressor(PairedHeatmapModel):
         batch_norm_momentum: of all batch normalisations; keras.applications' 0.999 is too slow for
             training from scratch.
         frozen_batch_norm: keep scale, offset and statistics of the backbone's batch normalisations
-            (in the stacked hourglass of all), for fine-tuning pretrained weights with small batches.
+            (of all in the stacked hourglass), to fine-tune pretrained weights with small batches.
         dtype: precision policy of the network, such as `"mixed_float16"`; the global policy by
             default. Heatmaps, RCC and losses stay float32.
         kwargs: the training, as in `PairedHeatmapModel` (target, rcc, stability, perturbations,
