@@ -7,8 +7,10 @@ from keras_shr.data.base import Reader, clean_keypoints
 from keras_shr.data.coco import COCOReader
 from keras_shr.data.folder import FolderReader
 from keras_shr.data.images import read_image
+from keras_shr.data.joined import JoinedReader
 from keras_shr.data.loading import load_arrays
 from keras_shr.data.manifest import Manifest
+from keras_shr.data.part import PartReader
 from keras_shr.data.prepare import prepare
 from keras_shr.data.prepared import PreparedReader, read_tfrecords
 from keras_shr.data.records import PROTOCOL_PIXELS, KeypointData, Record
@@ -23,8 +25,10 @@ __all__ = [
     "READERS",
     "COCOReader",
     "FolderReader",
+    "JoinedReader",
     "KeypointData",
     "Manifest",
+    "PartReader",
     "PreparedReader",
     "RHDReader",
     "Reader",

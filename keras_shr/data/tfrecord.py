@@ -23,6 +23,7 @@ def tfrecord_dataset(
     drop_remainder: bool = False,
     buffer: int = 2048,
     verify: str = "open",
+    shards: int | None = None,
 ):
     """Stream a prepared data set as a `tf.data.Dataset`, for `model.fit`.
 
@@ -42,6 +43,7 @@ def tfrecord_dataset(
             now (about a second for each gigabyte), so that damage is a DataError before training
             begins. `"stream"`: each shard when its turn comes, for data too large for that; the
             error is then one of TensorFlow's, with the same text (see `named_data_errors`).
+        shards: read only so many of the shards, the first ones: the others may be held out.
 
     Raises:
         DataError: naming the shard, the record and the byte of what is missing or damaged.
@@ -49,10 +51,14 @@ def tfrecord_dataset(
     import tensorflow as tf
 
     manifest = _checked_manifest(path, verify)
-    if not 0 <= shard_index < shard_count <= manifest.count:
+    used = manifest.shards[:shards]
+    total = sum(shard.records for shard in used)
+    if not total:
+        raise KerasShrError(f"shards is {shards!r}; expected 1 to {len(manifest.shards)}")
+    if not 0 <= shard_index < shard_count <= total:
         raise KerasShrError(
             f"shard_index {shard_index} of shard_count {shard_count}: expected an index below the "
-            f"count, and a count of at most the {manifest.count} records"
+            f"count, and a count of at most the {total} records"
         )
     if elements not in ("pair", "dict"):
         raise KerasShrError(f"elements is {elements!r}; expected 'pair' or 'dict'")
@@ -60,9 +66,9 @@ def tfrecord_dataset(
         raise KerasShrError("shuffled parts need a seed, the same in every process, not to overlap")
 
     root, auto = str(Path(path)), tf.data.AUTOTUNE
-    numbers = tf.data.Dataset.range(len(manifest.shards))
+    numbers = tf.data.Dataset.range(len(used))
     if shuffle:
-        numbers = numbers.shuffle(len(manifest.shards), seed=seed)
+        numbers = numbers.shuffle(len(used), seed=seed)
 
     def open_shard(number):
         files = tf.constant([str(Path(root) / shard.file) for shard in manifest.shards])
@@ -75,8 +81,8 @@ def tfrecord_dataset(
     records = numbers.interleave(
         open_shard, cycle_length=8 if shuffle else 1, num_parallel_calls=auto, deterministic=True
     )
-    count = len(range(shard_index, manifest.count, shard_count))
-    records = records.apply(tf.data.experimental.assert_cardinality(manifest.count))
+    count = len(range(shard_index, total, shard_count))
+    records = records.apply(tf.data.experimental.assert_cardinality(total))
     if shard_count > 1:
         records = records.shard(shard_count, shard_index)
     if shuffle:

@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_shr.callbacks import BackupAndResume, run_callbacks
 from keras_shr.data import (
+    PartReader,
     PreparedReader,
     load_arrays,
     named_data_errors,
@@ -76,6 +77,7 @@ def train(config, output, workers=0, verbose="auto", tensorboard=False, callback
             seed=config.seed + first_epoch,  # a resumed run must not repeat the first orders
             repeat=config.steps_per_epoch is not None,
             drop_remainder=True,
+            shards=training,
         )
         with named_data_errors(reader.root):
             model.fit(batches, steps_per_epoch=config.steps_per_epoch, shuffle=False, **common)
@@ -161,7 +163,8 @@ def _open(spec, split, size):
 
 
 def _load(config, reader, streamed, workers):
-    """Training data (None where they are streamed) and validation data, in memory."""
+    """Training data and validation data in memory; for streamed data the number of shards to
+    train on (None for all) in place of the former."""
     validation = None
     if config.validation:
         validation = _open(config.validation, None, config.image_size)
@@ -169,16 +172,15 @@ def _load(config, reader, streamed, workers):
         try:
             validation = open_data(config.data, config.validation_split, config.image_size)
         except DataError:
-            if streamed:
-                raise
+            validation = None  # held out below
         if validation is not None and set(validation.ids) & set(reader.ids):
             validation = None  # kinds without splits ignore the word
     if validation is not None:
         validation = load_arrays(validation, workers, limit=config.validation_limit)
     if streamed:
-        if validation is None:
-            raise KerasShrError(f"{config.data}: has no validation part; set validation=...")
-        return None, validation
+        if validation is not None:
+            return None, validation
+        return _held_out_shards(reader, config, workers)
     needed = _bytes(reader)
     if needed > _ARRAY_BYTES:
         raise KerasShrError(
@@ -189,6 +191,24 @@ def _load(config, reader, streamed, workers):
     if validation is None:
         training, validation = hold_out(training, config)
     return training, validation
+
+
+def _held_out_shards(reader, config, workers):
+    """How many shards to train on, and the records of the others for validation.
+
+    Shards hold records in the reader's order, so a sequence is cut once at the most.
+    """
+    wanted = max(1, round(config.validation_share * len(reader)))
+    kept, held = list(reader.manifest.shards), 0
+    while held < wanted:
+        held += kept.pop().records
+    if not kept:
+        raise KerasShrError(
+            f"{reader.root}: {len(reader.manifest.shards)} shards are too few to hold one out; "
+            "set validation=..., or prepare it again with more --shards"
+        )
+    part = PartReader(reader, range(len(reader) - held, len(reader)))
+    return len(kept), load_arrays(part, workers, limit=config.validation_limit)
 
 
 def _bytes(reader):

@@ -8,6 +8,7 @@ from keras_shr.data import (
     STBReader,
     load_arrays,
     named_data_errors,
+    open_data,
     prepare,
     tfrecord_dataset,
 )
@@ -171,3 +172,13 @@ def test_fit(prepared):
     dataset = tfrecord_dataset(folder, 2, shuffle=True, seed=0)
     history = model.fit(dataset, epochs=2, shuffle=False, verbose=0)
     assert len(history.history["loss"]) == 2
+
+
+def test_the_first_shards_alone(tmp_path):
+    folder = tmp_path / "p"
+    prepare(open_data("rendered:10?size=32"), folder, shards=5)
+    dataset = tfrecord_dataset(folder, elements="dict", shards=3)
+    assert [int(r["index"]) for r in dataset.as_numpy_iterator()] == list(range(6))
+    assert int(dataset.cardinality()) == 6
+    with pytest.raises(KerasShrError, match="shards is 0; expected 1 to 5"):
+        tfrecord_dataset(folder, shards=0)

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from keras_shr.cli import main
+from keras_shr.data import open_data
 from keras_shr.errors import KerasShrError
-from keras_shr.training import Config, train
+from keras_shr.training import Config, run, train
 
 pytestmark = [
     pytest.mark.slow,
@@ -79,10 +80,39 @@ def test_fit_on_a_prepared_folder_and_evaluate(tmp_path, capsys):
     prepared = str(tmp_path / "prepared")
     assert main(["prepare", "rendered", "16", prepared, "--size", "32", "--workers", "1"]) == 0
     settings = [f"{k}={v!r}" for k, v in (SMALL | {"epochs": 1}).items() if k != "data"]
-    run = str(tmp_path / "run")
-    assert main(["fit", "--data", prepared, "--output", run, "--set", *settings]) == 0
+    folder = str(tmp_path / "run")
+    assert main(["fit", "--data", prepared, "--output", folder, "--set", *settings]) == 0
     report = str(tmp_path / "report")
-    arguments = ["evaluate", f"{run}/model.keras", prepared, "--output", report, "--limit", "4"]
+    arguments = ["evaluate", f"{folder}/model.keras", prepared, "--output", report, "--limit", "4"]
     assert main([*arguments, "--kinds", "jpeg_compression", "--severities", "1,5"]) == 0
     assert (tmp_path / "report" / "report.html").exists()
     assert "run" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="TensorFlow streams TFRecords")
+def test_large_prepared_data_are_streamed_and_shards_held_out(tmp_path, monkeypatch):
+    prepared = str(tmp_path / "prepared")
+    arguments = ["prepare", "rendered", "24", prepared, "--size", "32", "--workers", "1"]
+    assert main([*arguments, "--shards", "6"]) == 0
+    monkeypatch.setattr(run, "_STREAM_BYTES", 0)
+    seen = []
+    stream = run.tfrecord_dataset
+    monkeypatch.setattr(
+        run, "tfrecord_dataset", lambda *a, **k: seen.append(k["shards"]) or stream(*a, **k)
+    )
+    config = Config(**SMALL | {"data": prepared, "validation": None, "epochs": 1})
+    train(config, tmp_path / "run", workers=1, verbose=0)
+    assert seen == [5]  # a tenth of 24 is less than one shard of 4
+    history = (tmp_path / "run" / "history.csv").read_text()
+    assert "val_auc_clean" in history
+
+
+def test_the_last_shards_are_held_out_as_far_as_needed(tmp_path):
+    prepared = str(tmp_path / "prepared")
+    arguments = ["prepare", "rendered", "12", prepared, "--size", "32", "--workers", "1"]
+    assert main([*arguments, "--shards", "4"]) == 0
+    reader = open_data(prepared)
+    shards, held = run._held_out_shards(reader, Config(validation_share=0.3), 1)
+    assert (shards, held.ids) == (2, reader.ids[6:])
+    with pytest.raises(KerasShrError, match="4 shards are too few to hold one out"):
+        run._held_out_shards(reader, Config(validation_share=0.9), 1)

@@ -1,0 +1,24 @@
+"""Some records of a data set."""
+
+from keras_shr.data.base import Reader
+
+
+class PartReader(Reader):
+    """The records of `reader` at `indices`, in that order."""
+
+    kind = "part"
+
+    def __init__(self, reader, indices):
+        self._reader, self._indices = reader, [int(i) for i in indices]
+        self.cpu_bound = reader.cpu_bound
+        super().__init__(
+            reader.name,
+            reader.skeleton,
+            reader.size,
+            [reader.ids[i] for i in self._indices],
+            reader.split,
+            {"part_of": reader.describe()},
+        )
+
+    def _read(self, index):
+        return self._reader[self._indices[index]]
