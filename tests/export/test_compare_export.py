@@ -17,7 +17,8 @@ from keras_shr.export.comparison import FIELDS
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="export runs on TensorFlow"
 )
-QUICK = {"perturbations": ("gaussian_blur", "jpeg_compression"), "workers": 0, "repeats": 3}
+# Not jpeg_compression: its blocks of colour make two pixels of this network's map exactly equal.
+QUICK = {"perturbations": ("gaussian_blur", "speckle_noise"), "workers": 0, "repeats": 3}
 
 
 @pytest.fixture(scope="module")
@@ -42,11 +43,11 @@ def test_a_faithful_file_passes(files, tmp_path):
     assert list(rows) == [
         ("clean", ""),
         ("gaussian_blur", 3),
-        ("jpeg_compression", 3),
+        ("speckle_noise", 3),
         ("perturbed", ""),
     ]
     for row in rows.values():
-        assert row["difference_mean"] < 1  # two equal pixels of a blurred map may change places
+        assert row["difference_max"] < 1
         assert row["auc_keras"] == pytest.approx(row["auc_exported"], abs=1e-3)
     one, other, both = (rows[key] for key in list(rows)[1:])
     assert both["r_keras"] == pytest.approx((one["r_keras"] + other["r_keras"]) / 2)
@@ -97,7 +98,7 @@ def test_the_commands(files, tmp_path, monkeypatch, capsys):
     export += ["--quantize", "int8", "--calibration", "dots", "--calibration-images", "5"]
     assert main(export) == 0
     assert "GPU delegates take" in capsys.readouterr().out
-    compare = ["dots", "--kinds", "jpeg_compression", "--workers", "0", "--output", "found.json"]
+    compare = ["dots", "--kinds", "gaussian_blur", "--workers", "0", "--output", "found.json"]
     assert main(["compare-export", model, "dots.tflite", *compare]) == 0
     assert "within the 1.0 that int8 may lose" in capsys.readouterr().out
     assert json.loads((tmp_path / "found.json").read_text())["passed"]

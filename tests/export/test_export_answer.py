@@ -2,10 +2,11 @@
 
 import itertools
 
+import keras
 import numpy as np
 import pytest
 from export_helpers import documented_decoder, numpy, solving_model
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
 
@@ -14,6 +15,9 @@ from keras_shr.export.description import describe
 from keras_shr.heatmaps import decode, heatmap_to_image
 from keras_shr.models import PairedHeatmapModel
 
+pytestmark = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="export runs on TensorFlow"
+)
 KINDS = {
     **{f"{rcc}": {"rcc": rcc} for rcc in ("row_column", "symmetric")},
     "training_only": {"rcc": "symmetric", "rcc_in_inference": False},
@@ -38,6 +42,7 @@ def test_maps_are_the_models(model, spread):
     )
 
 
+@settings(max_examples=10)
 @given(st.integers(2, 9), st.integers(2, 9), st.floats(0.1, 40), st.integers(0, 99))
 def test_maps_that_are_not_square(height, width, spread, seed):
     logits = np.random.default_rng(seed).normal(0, spread, (2, height, width, 2)).astype("float32")
@@ -84,7 +89,7 @@ def test_a_peak_far_off_the_diagonal_survives(rcc, dtype, floor):
     maps = numpy(answer_maps(model, ops.convert_to_tensor(logits)))[0]
     assert maps.dtype == dtype
     assert np.isfinite(maps).all()
-    np.testing.assert_allclose(maps.max((0, 1)), 1)
+    np.testing.assert_allclose(maps.max((0, 1)), 1, atol=1e-3)
     if rcc == "row_column" and floor > -1000:
         # On a background the paper's correlation itself may prefer another place: as the layer.
         expected = numpy(model.output_maps(logits.astype("float32")))[0]

@@ -10,7 +10,7 @@ from export_helpers import pictures, solving_model
 from keras_shr.cli import main
 from keras_shr.errors import KerasShrError
 from keras_shr.export import ExportedModel, export_model
-from keras_shr.models import StableHeatmapRegressor
+from keras_shr.models import PairedHeatmapModel
 
 TENSORFLOW = keras.backend.backend() == "tensorflow"
 on_tensorflow = pytest.mark.skipif(not TENSORFLOW, reason="export runs on TensorFlow")
@@ -133,7 +133,9 @@ def test_the_command(options, message, tmp_path, capsys, monkeypatch):
 
 @on_tensorflow
 def test_calibration_of_a_model_that_is_not_square(tmp_path, capsys):
-    model = StableHeatmapRegressor(3, (32, 64), alpha=0.35, heatmap_stride=8, filters=8)
+    inputs = keras.Input((32, 64, 3))
+    network = keras.Model(inputs, keras.layers.Conv2D(3, 8, 8)(inputs))
+    model = PairedHeatmapModel(network, perturbations=None)
     model.save(tmp_path / "wide.keras")
     command = ["export", str(tmp_path / "wide.keras"), "--output", str(tmp_path / "w.tflite")]
     options = ["--format", "tflite", "--quantize", "int8", "--calibration", "rendered:4"]
