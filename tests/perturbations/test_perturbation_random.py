@@ -40,6 +40,15 @@ def test_known_numbers():
     np.testing.assert_array_equal(_random.fold_in(seed, 5), [1087168858, 1685342900])
 
 
+def test_normal_numbers_are_finite_at_both_ends(monkeypatch):
+    """One draw in 2^24 is the last one: every fifth batch of 64 images of 128 px has it."""
+    ends = np.array([0.0, 2.0**-24, 0.5, 1 - 2.0**-23, 1 - 2.0**-24], "float32")
+    monkeypatch.setattr(_random, "_unit", lambda count, seed: ops.convert_to_tensor(ends))
+    numbers = np.asarray(_random.normal((5,), 0))
+    assert np.isfinite(numbers).all()
+    np.testing.assert_allclose(numbers[[0, 4]], [-5.42, 5.29], atol=0.02)
+
+
 def test_seed_forms():
     generator = keras.random.SeedGenerator(7)
     first, second = (np.asarray(_random.as_seed(generator)) for _ in range(2))
