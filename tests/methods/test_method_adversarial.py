@@ -10,7 +10,6 @@ from keras_shr import _random
 from keras_shr._compile import compiled
 from keras_shr.errors import KerasShrError
 from keras_shr.methods import AdversarialTraining
-from keras_shr.models import PairedHeatmapModel
 
 
 def averaging_network(bias):
@@ -26,9 +25,7 @@ def averaging_network(bias):
     return keras.Model(inputs, layer(inputs))
 
 
-@pytest.mark.parametrize(
-    ("bias", "direction", "grey"), [(2.0, 1, 250.0), (-2.0, -1, 250.0), (-2.0, -1, 100.0)]
-)
+@pytest.mark.parametrize(("bias", "direction", "grey"), [(2.0, 1, 250.0), (-2.0, -1, 100.0)])
 def test_by_hand(bias, direction, grey):
     """Maps above the target everywhere: brighter pixels are worse. Below it: darker ones."""
     model = AdversarialTraining(averaging_network(bias), steps=5, step_size=2.0, eps=8.0)
@@ -59,7 +56,7 @@ def test_the_loss_rises_along_the_steps(target):
     network = small_network(norm=True)
     values = []
     images = images.astype("float32")
-    for steps in (0, 1, 2, 4, 7):
+    for steps in (0, 2, 7):
         model = AdversarialTraining(network, steps=steps, target=target)
         attack = compiled(lambda x, model=model: model.attack(x, keypoints, seed=1))
         found = numpy(attack(images))
@@ -76,7 +73,7 @@ def test_every_step_attacks_the_present_weights():
     """Compiled as eagerly: a step's loss is that of images attacked with the weights it has."""
     images, keypoints = dots(4)
     model = AdversarialTraining(small_network(), steps=3, seed=5)
-    model.compile(keras.optimizers.SGD(1e-2))
+    model.compile(keras.optimizers.SGD(1e-2), metrics=[])
     losses = []
     for step in range(3):
         with keras.StatelessScope():
@@ -95,7 +92,7 @@ def test_the_attack_leaves_the_statistics_alone():
     images, keypoints = dots(4)
     network = small_network(norm=True)
     model = AdversarialTraining(network, steps=2)
-    model.compile(keras.optimizers.SGD(1e-3), run_eagerly=TENSORFLOW)
+    model.compile(keras.optimizers.SGD(1e-3), metrics=[], run_eagerly=TENSORFLOW)
     norm = next(x for x in network.layers if isinstance(x, keras.layers.BatchNormalization))
     attacked = model.make_pairs((images, keypoints), ops.convert_to_tensor(0))[0]
     np.testing.assert_array_equal(numpy(norm.moving_mean), 0)
@@ -116,17 +113,11 @@ def test_unlabelled_images_keep_their_random_start():
     assert abs(moved[1]).max() > 1
 
 
-def test_no_radius_is_the_baseline():
+def test_no_radius_leaves_the_images():
     images, keypoints = dots(4)
-    network = small_network()
-    losses = []
-    for model in (
-        AdversarialTraining(network, eps=0.0, steps=1),
-        PairedHeatmapModel(network, target="gaussian", rcc=None, perturbations=None),
-    ):
-        pairs, labels, _ = model.make_pairs((images, keypoints), ops.convert_to_tensor(0))
-        losses.append(loss_of(model, pairs, labels["keypoints"]))
-    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+    model = AdversarialTraining(small_network(), eps=0.0, steps=1)
+    attacked = model.make_pairs((images, keypoints), ops.convert_to_tensor(0))[0]
+    np.testing.assert_array_equal(numpy(attacked), images)
 
 
 def test_wrong_settings():

@@ -8,6 +8,7 @@ from method_helpers import KEYPOINTS, SIZE, dots, numpy, small_network
 from keras_shr._compile import compiled
 from keras_shr.errors import KerasShrError
 from keras_shr.methods import METHODS, LipschitzTraining
+from tests.gradients import gradient
 
 
 def test_slopes_by_hand():
@@ -41,8 +42,6 @@ def test_the_penalty_by_hand():
 
 
 def test_the_gradient_is_finite_where_nothing_moves():
-    from tests.gradients import gradient
-
     model = LipschitzTraining(small_network())
     target = model.targets(dots(2)[1])
     images = [np.zeros((2, SIZE, SIZE, 3), "float32"), np.ones((2, SIZE, SIZE, 3), "float32")]
@@ -87,22 +86,22 @@ def test_the_direction_is_the_leading_singular_vector():
 
 
 def test_training_lowers_the_lipschitz_constant():
-    """Against the baseline from the same start, at a loss that still falls."""
+    """Against the baseline from the same start, while the supervision still falls.
+
+    On 8x8 maps the supervision is 64 times what it is on 64x64 ones, hence the large weight.
+    """
     images, keypoints = dots(32)
     estimates, errors = {}, {}
-    for name in ("baseline", "lip"):
+    for name, options in {"baseline": {}, "lip": {"stability_weight": 50.0}}.items():
         keras.utils.set_random_seed(1)
-        model = METHODS[name].build(small_network(filters=12))
+        model = METHODS[name].build(small_network(filters=12), **options)
         model.compile(keras.optimizers.Adam(1e-2), metrics=[])
-        first = model.evaluate(images, keypoints, verbose=0, return_dict=True)["loss"]
-        model.fit(images, keypoints, batch_size=16, epochs=30, verbose=0)
-        errors[name] = (
-            model.evaluate(images, keypoints, verbose=0, return_dict=True)["loss"] / first
-        )
+        history = model.fit(images, keypoints, batch_size=32, epochs=50, verbose=0).history
+        errors[name] = history["supervision"][-1] / history["supervision"][0]
         measure = LipschitzTraining(model.network)
         estimates[name] = quotients(measure, images[:8].astype("float32"), 15).max()
     assert estimates["lip"] < 0.7 * estimates["baseline"]
-    assert errors["lip"] < 0.9
+    assert errors["lip"] < 0.5
 
 
 def test_wrong_settings():
