@@ -43,9 +43,9 @@ def run(arguments):
     if output.is_file():
         raise KerasShrError(f"{output}: is a file; give a folder")
     camera = camera_number(arguments.sources[0])
-    moving = camera is not None or is_video(arguments.sources[0])
+    moving = camera is not None or any(map(is_video, arguments.sources))
     if moving and len(arguments.sources) > 1:
-        raise KerasShrError("give one video or camera at a time")
+        raise KerasShrError("give one video or camera at a time, and no pictures beside it")
     predictor = Predictor(arguments.model, arguments.padding, arguments.batch_size)
     if moving:
         source = arguments.sources[0] if camera is None else camera

@@ -105,6 +105,7 @@ def test_a_video_is_followed_and_filtered(model, tmp_path):
         (["a.png", "--filter", "one-euro"], "these are pictures"),
         (["webcam:87"], "camera 87: cannot be opened"),
         (["clip.mp4", "a.png"], "one video or camera at a time"),
+        (["a.png", "clip.mp4"], "one video or camera at a time"),
         (["empty"], "empty: no pictures"),
         (["broken.jpg"], "none of the pictures could be read"),
     ],
