@@ -1,5 +1,8 @@
 """One way to compile a function of tensors, whatever the backend."""
 
+import contextlib
+import logging
+
 import keras
 
 
@@ -20,3 +23,18 @@ def compiled(function, **options):
 
         return jax.jit(function)
     return function
+
+
+@contextlib.contextmanager
+def without_retracing_warnings():
+    """TensorFlow takes the functions of several models for one that is traced again and again."""
+    logger = logging.getLogger("tensorflow")
+
+    def keep(record):
+        return "triggered tf.function retracing" not in record.getMessage()
+
+    logger.addFilter(keep)
+    try:
+        yield
+    finally:
+        logger.removeFilter(keep)

@@ -1,10 +1,8 @@
 """Shows every model the clean and the perturbed pictures and stores what it answers."""
 
-import contextlib
-import logging
-
 import numpy as np
 
+from keras_shr._compile import without_retracing_warnings
 from keras_shr.data.images import resize_images
 from keras_shr.errors import KerasShrError
 from keras_shr.evaluation.native_perturber import NativePerturber
@@ -82,7 +80,7 @@ def run(predictors, stores, data, protocol, workers=None, progress=True):
     conditions = len(protocol.conditions)
     left = sum(min(CHUNK, len(data) - start) for start in chunks)
     meter = Progress(len(data) * conditions, progress, done=(len(data) - left) * conditions)
-    with make_perturber(protocol, workers) as perturber, _without_retracing_warnings():
+    with make_perturber(protocol, workers) as perturber, without_retracing_warnings():
         blocks = perturber.stream(_tasks(chunks, data, protocol))
         for start in chunks:
             images, _ = _chunk(data, protocol, start)
@@ -105,21 +103,6 @@ def run(predictors, stores, data, protocol, workers=None, progress=True):
 def make_perturber(protocol, workers=None):
     """What perturbs the pictures of an evaluation, by the protocol's implementation."""
     return NativePerturber() if protocol.implementation == "native" else Perturber(workers)
-
-
-@contextlib.contextmanager
-def _without_retracing_warnings():
-    """TensorFlow takes the functions of several models for one that is traced again and again."""
-    logger = logging.getLogger("tensorflow")
-
-    def keep(record):
-        return "triggered tf.function retracing" not in record.getMessage()
-
-    logger.addFilter(keep)
-    try:
-        yield
-    finally:
-        logger.removeFilter(keep)
 
 
 def _joined(found):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import keras
 
+from keras_shr._compile import without_retracing_warnings
 from keras_shr.data import load_arrays, open_data
 from keras_shr.errors import KerasShrError
 from keras_shr.files import read_json, remove_leftovers, write_json, write_text
@@ -71,8 +72,9 @@ def reproduce(
     tests = {name: load_test(found, size) for name, found in sets.items()}
     frames = None if video is None else load_arrays(open_data(video, None, size.image_size), 0)
     work = Work(size, sets, tests, deadline, say, workers or None, frames)
-    for _ in _worked_off(todo, output, work, say):
-        write_tables(output, cells, size, sets)
+    with without_retracing_warnings():
+        for _ in _worked_off(todo, output, work, say):
+            write_tables(output, cells, size, sets)
     write_tables(output, cells, size, sets, tests)
     return _left(cells, output, video)
 
