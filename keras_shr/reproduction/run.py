@@ -41,7 +41,7 @@ def reproduce(
     folder. Several processes may work in one folder: each takes cells that no other has.
 
     Args:
-        suites: names in `keras_shr.reproduction.SUITES`. Those of earlier calls stay in the plan.
+        suites: names in `keras_shr.reproduction.SUITES`. Those of earlier calls stay in the tables.
         output: the run's folder.
         data: `"rendered"` or `"NAME=SPECIFICATION"` with the parts train and test.
         size: a key of `SIZES`, or a `Size`.
@@ -54,7 +54,7 @@ def reproduce(
         say: takes one line of progress.
 
     Returns:
-        The cells that are left, an empty list when all are done.
+        The cells of these suites that are left, an empty list when all are done.
 
     Raises:
         KerasShrError: settings that have to be changed. A cell that fails does not end the run: it
@@ -63,8 +63,9 @@ def reproduce(
     deadline = Deadline(time_limit)
     output = Path(output)
     cells, size, specs = _plan(output, suites, data, size, seeds)
-    todo = _left(cells, output, video)
-    say(f"{len(cells)} cells, {len(cells) - len(todo)} of them done")
+    wanted = planned_cells(suites, specs, seeds)
+    todo = _left(wanted, output, video)
+    say(f"{len(wanted)} cells, {len(wanted) - len(todo)} of them done")
     try:
         sets = _data_sets(output, specs, size, deadline, workers, say)
     except OutOfTime:
@@ -76,7 +77,7 @@ def reproduce(
         for _ in _worked_off(todo, output, work, say):
             write_tables(output, cells, size, sets)
     write_tables(output, cells, size, sets, tests)
-    return _left(cells, output, video)
+    return _left(wanted, output, video)
 
 
 def _left(cells, output, video):

@@ -201,6 +201,12 @@ def test_cells_are_worked_off_once_and_tables_follow_the_plan(fake, tmp_path):
         *("baseline", "rcc", "hdhr", "paper", "ours")
     ]
     assert len(table(tmp_path / "cells.csv")) == 5
+    # What an earlier call left is not this one's work, but stays in the tables.
+    fake["mst-mobilenet_v2-rendered-0"] = OutOfTime("now")
+    assert reproduce(["fig6"], tmp_path, size=TINY, say=quiet)
+    assert reproduce(["table1"], tmp_path, size=TINY, say=quiet) == []
+    status = {row["method"]: row["status"] for row in table(tmp_path / "cells.csv")}
+    assert status["mst"] == "not run"
 
 
 def test_a_cell_that_fails_is_named_and_tried_again(fake, tmp_path):
