@@ -3,11 +3,12 @@
     python benchmarks/tflite_latency.py --output results/tflite_latency.csv
 
 Each network is exported without and with correlation (heatmaps, one image, random weights: the time
-does not depend on them) and all files of one network are timed in turns in one process, because a
-machine's pace drifts by more than the difference. A turn gives one ratio to the file without
-correlation, from the median of its calls; reported are the median, lowest and highest ratio of the
-turns. On a machine that others use, the ratio of CPU times (all threads) is the steadier one. The
-project holds itself to a ratio of at most 1.03.
+does not depend on them). All files of one network run in turns in one process, one call each in an
+order drawn anew, because a machine's pace drifts by more than the difference. `ratio` is the median
+over turns of a call's time over that of the file without correlation, with the quartiles. On a
+machine that others use, `cpu_ratio` is the steadier one: the 10th percentile of CPU time (what a
+call costs when nobody disturbs it) over that of the file without correlation. The project aims at
+1.03.
 
 `--peer FILE.tflite` times another network in the same turns, such as MediaPipe's hand landmark
 model (benchmarks/mediapipe_check.py says where it comes from); its ratio is to the same base.
@@ -17,7 +18,6 @@ import argparse
 import csv
 import os
 import platform
-import statistics
 import sys
 import tempfile
 import time
@@ -35,11 +35,12 @@ NETWORKS = {
     "a1-128-s4": {"image_size": 128, "alpha": 1.0, "heatmap_stride": 4, "filters": (128,) * 3},
     "a1-256-s4": {"image_size": 256, "alpha": 1.0, "heatmap_stride": 4, "filters": (128,) * 3},
 }
-CORRELATIONS = {"without": None, "row_column": "row_column", "symmetric": "symmetric"}
+BASE = "without"
+CORRELATIONS = {BASE: None, "row_column": "row_column", "symmetric": "symmetric"}
 FIELDS = (
     *("machine", "runtime", "threads", "network", "image_size", "heatmap_size", "quantize"),
-    *("correlation", "ms", "ratio", "ratio_lowest", "ratio_highest"),
-    *("cpu_ms", "cpu_ratio", "megabytes", "turns", "calls", "load", "command"),
+    *("file", "ms", "ratio", "ratio_lower_quartile", "ratio_upper_quartile"),
+    *("cpu_ms", "cpu_ratio", "megabytes", "turns", "load", "command"),
 )
 
 
@@ -82,39 +83,34 @@ def make_call(content, threads):
     return interpreter.invoke
 
 
-def time_calls(call, count):
-    """Median seconds of a call, on the clock and of CPU time over all threads."""
-    clock, cpu = [], []
-    for _ in range(count):
-        start = time.perf_counter(), time.process_time()
-        call()
-        clock.append(time.perf_counter() - start[0])
-        cpu.append(time.process_time() - start[1])
-    return statistics.median(clock), statistics.median(cpu)
+def time_call(call):
+    """Seconds of a call, on the clock and of CPU time over all threads."""
+    start = time.perf_counter(), time.process_time()
+    call()
+    return time.perf_counter() - start[0], time.process_time() - start[1]
 
 
-def measure(contents, threads, turns, calls):
+def measure(contents, threads, turns):
     """Label → the figures of its row."""
     running = {label: make_call(content, threads) for label, content in contents.items()}
-    for call in running.values():
-        time_calls(call, 3)
-    times = [
-        {label: time_calls(call, calls) for label, call in running.items()} for _ in range(turns)
-    ]
-    rows = {}
-    for label in running:
-        clock, cpu = ([turn[label][i] for turn in times] for i in (0, 1))
-        ratios, cpu_ratios = (
-            [turn[label][i] / turn["without"][i] for turn in times] for i in (0, 1)
-        )
+    rng = np.random.default_rng(0)
+    times = {label: np.zeros((turns + 3, 2)) for label in running}
+    for turn in range(turns + 3):
+        for label in rng.permutation(list(running)):
+            times[label][turn] = time_call(running[label])
+    times = {label: 1e3 * values[3:] for label, values in times.items()}  # the first warm up
+    base, rows = times[BASE], {}
+    undisturbed = {label: np.percentile(values[:, 1], 10) for label, values in times.items()}
+    for label, values in times.items():
+        quartiles = np.percentile(values[:, 0] / base[:, 0], (25, 50, 75))
         rows[label] = {
-            "correlation": label,
-            "ms": f"{1e3 * statistics.median(clock):.2f}",
-            "ratio": f"{statistics.median(ratios):.3f}",
-            "ratio_lowest": f"{min(ratios):.3f}",
-            "ratio_highest": f"{max(ratios):.3f}",
-            "cpu_ms": f"{1e3 * statistics.median(cpu):.2f}",
-            "cpu_ratio": f"{statistics.median(cpu_ratios):.3f}",
+            "file": label,
+            "ms": f"{np.median(values[:, 0]):.2f}",
+            "ratio": f"{quartiles[1]:.3f}",
+            "ratio_lower_quartile": f"{quartiles[0]:.3f}",
+            "ratio_upper_quartile": f"{quartiles[2]:.3f}",
+            "cpu_ms": f"{undisturbed[label]:.2f}",
+            "cpu_ratio": f"{undisturbed[label] / undisturbed[BASE]:.3f}",
             "megabytes": f"{len(contents[label]) / 1e6:.2f}",
         }
     return rows
@@ -125,8 +121,7 @@ def parse_arguments():
     parser.add_argument("--networks", nargs="+", default=list(NETWORKS), choices=list(NETWORKS))
     parser.add_argument("--quantize", nargs="+", default=["none"])
     parser.add_argument("--threads", type=int, nargs="+", default=[1])
-    parser.add_argument("--turns", type=int, default=60)
-    parser.add_argument("--calls", type=int, default=3, help="timed calls in a turn")
+    parser.add_argument("--turns", type=int, default=250)
     parser.add_argument("--peer", type=Path, action="append", default=[], help=".tflite file")
     parser.add_argument("--output", type=Path, help="CSV; rows of other settings are kept")
     return parser.parse_args()
@@ -143,7 +138,7 @@ def shown_command():
 
 def write(path, rows):
     """The table with `rows` in place of older rows of the same settings."""
-    key = ("threads", "network", "quantize", "correlation")
+    key = ("threads", "network", "quantize", "file")
     old = []
     if path.exists():
         with path.open(newline="") as file:
@@ -168,7 +163,6 @@ def main():
         "machine": machine_name(),
         "runtime": f"ai-edge-litert {importlib.metadata.version('ai-edge-litert')}",
         "turns": options.turns,
-        "calls": options.calls,
         "command": shown_command(),
     }
     peers = {path.name: path.read_bytes() for path in options.peer}
@@ -178,7 +172,7 @@ def main():
             with tempfile.TemporaryDirectory() as folder:
                 contents, heatmap_size = export_networks(name, quantize, folder)
             for threads in options.threads:
-                found = measure(contents | peers, threads, options.turns, options.calls)
+                found = measure(contents | peers, threads, options.turns)
                 for row in found.values():
                     row |= common | {
                         "threads": threads,
@@ -189,9 +183,9 @@ def main():
                         "load": f"{os.getloadavg()[0]:.1f} on {os.cpu_count()} cores",
                     }
                     print(
-                        f"{name} {quantize} {threads} thread(s) {row['correlation']}: "
-                        f"{row['ms']} ms, ratio {row['ratio']} ({row['ratio_lowest']} to "
-                        f"{row['ratio_highest']}), CPU {row['cpu_ratio']}"
+                        f"{name} {quantize} {threads} thread(s) {row['file']}: "
+                        f"{row['ms']} ms, ratio {row['ratio']} ({row['ratio_lower_quartile']} to "
+                        f"{row['ratio_upper_quartile']}), CPU {row['cpu_ratio']}"
                     )
                 rows += found.values()
             if options.output:

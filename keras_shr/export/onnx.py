@@ -113,7 +113,10 @@ def _quantised(onnx, model, calibration, dtype):
                 Reader(),
                 quant_format=quantization.QuantFormat.QDQ,
                 per_channel=True,
-                op_types_to_quantize=["Conv"],
+                # Without special instructions a processor adds products of 8 bits in 16; with
+                # weights of 7 bits the sums fit (mean movement 0.8 instead of 3.3 px on ours).
+                reduce_range=True,
+                op_types_to_quantize=["Conv", "ConvTranspose"],
                 nodes_to_exclude=convolutions[-1:],
             )
             return target.read_bytes()

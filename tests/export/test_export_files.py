@@ -88,6 +88,25 @@ def test_a_file_answers_what_the_model_answers(
     assert exported.run(images[:0]).shape == (0, *info["output"]["shape"][1:])
 
 
+def test_int8_of_a_model_whose_logits_are_the_answer(tmp_path):
+    baseline = solving_model(rcc=None, target="gaussian")
+    images, _ = pictures(12)
+    path = tmp_path / "dots.tflite"
+    export_model(baseline, path, "tflite", "int8", calibration=images[4:])
+    kept = ["QUANTIZE", "CONV_2D", "DEQUANTIZE", "CONV_2D"]
+    assert [name for name in tflite.operations(path.read_bytes()) if name in kept] == kept
+    maps, expected = ExportedModel(path).run(images), numpy(baseline(images))
+    np.testing.assert_allclose(maps, expected, atol=0.02 * expected.max())
+
+
+def test_tensorflow_runs_files_where_the_small_runtime_is_missing(model, tmp_path, monkeypatch):
+    path = tmp_path / "dots.tflite"
+    export_model(model, path, "tflite")
+    monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
+    images, _ = pictures(2)
+    np.testing.assert_allclose(ExportedModel(path).run(images), numpy(model(images)), atol=1e-5)
+
+
 def test_the_json_says_what_a_user_needs(model, tmp_path):
     info = export_model(model, tmp_path / "dots.tflite", "tflite", outputs="heatmaps")
     assert info["keypoints"] == ["left", "right", "top"]
