@@ -288,7 +288,7 @@ class PairedHeatmapModel(PairTrainer, KeypointPrediction, keras.Model):
 
         Of a network with several outputs each takes both losses, and their mean counts.
         """
-        training = isinstance(y, dict)
+        training = isinstance(y, dict)  # only `make_pairs` makes a dictionary of the labels
         target = self.targets(y["keypoints"] if training else y)
         count = ops.shape(target)[0]
 
