@@ -2,8 +2,8 @@
 
 The quick tests have a check of each; of HRNet, which is a thousand layers at any width, with one
 block in a module and one module in a stage. Single steps are taken eagerly, as tracing the deeper
-graphs takes longer; `fit` is compiled under JAX, HRNet's whole step in `test_backbones.py` (seven
-minutes of CPU).
+graphs takes longer; `fit` is compiled. Under JAX that takes seven minutes of CPU for the whole of
+HRNet, which is left to `test_backbones.py`.
 """
 
 import contextlib
@@ -147,10 +147,10 @@ def test_another_resolution(name):
 @pytest.mark.parametrize("name", NAMES if TENSORFLOW else (SHALLOW, *NAMES[1:]))
 def test_fit_lowers_the_loss(name):
     images, keypoints = pictures(8)
-    model = compiled(build(name), TENSORFLOW, keras.optimizers.Adam(2e-3), metrics=[])
-    history = model.fit(images, keypoints, batch_size=8, epochs=8, verbose=0).history["loss"]
+    model = compiled(build(name), False, keras.optimizers.Adam(5e-3), metrics=[])
+    history = model.fit(images, keypoints, batch_size=8, epochs=40, verbose=0).history["loss"]
     assert np.isfinite(history).all()
-    assert np.mean(history[-2:]) < 0.95 * history[0]
+    assert np.mean(history[-5:]) < 0.9 * history[0]
 
 
 @pytest.mark.slow
