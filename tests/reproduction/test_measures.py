@@ -80,7 +80,7 @@ def test_a_video_is_cut_into_its_clips(tmp_path):
     motion._video(None, tmp_path, work, model)
     with open(tmp_path / "video.csv", newline="") as file:
         rows = {row["metric"]: row for row in csv.DictReader(file)}
-    # 1 px of 32 is 8 of 256, in two of the six steps; bent by 2 and 1 in clip a, of four bends in all.
+    # 1 px of 32 is 8 of 256, in two of the six steps; of four bends, those of clip a are 2 and 1.
     assert float(rows["jitter"]["value"]) == pytest.approx(8 * 2 / 6, rel=1e-4)
     assert float(rows["acceleration"]["value"]) == pytest.approx(8 * 3 / 4)
     assert float(rows["label_acceleration"]["value"]) == 0
