@@ -9,6 +9,7 @@ import pytest
 from model_helpers import SIZE, compiled, pictures, small_regressor
 
 pytestmark = [
+    pytest.mark.keras_hub,
     pytest.mark.slow,
     pytest.mark.skipif(
         importlib.util.find_spec("keras_hub") is None, reason="keras-hub is not installed"
