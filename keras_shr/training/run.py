@@ -69,6 +69,9 @@ def train(config, output, workers=0, verbose="auto", tensorboard=False, callback
         tensorboard=tensorboard,
     )
     common = {"epochs": config.epochs, "callbacks": [*own, *callbacks], "verbose": verbose}
+    # Both kinds of data have an order of their own. Keras would shuffle the batches once more, with
+    # a generator whose state an interrupted run takes with it.
+    common["shuffle"] = False
     if streamed:
         batches = tfrecord_dataset(
             reader.root,
@@ -80,7 +83,7 @@ def train(config, output, workers=0, verbose="auto", tensorboard=False, callback
             shards=training,
         )
         with named_data_errors(reader.root):
-            model.fit(batches, steps_per_epoch=config.steps_per_epoch, shuffle=False, **common)
+            model.fit(batches, steps_per_epoch=config.steps_per_epoch, **common)
     else:
         steps = config.steps_per_epoch
         batches = Batches(training, config.batch_size, config.seed, steps, first_epoch)

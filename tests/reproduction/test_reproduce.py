@@ -277,7 +277,9 @@ def test_the_command_says_that_cells_are_left(fake, tmp_path, capsys):
 @pytest.mark.slow
 def test_a_run_that_is_stopped_twice_ends_as_one_that_is_not(tmp_path, monkeypatch):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    assert reproduce(["table3"], whole, size=TINY, workers=1, say=quiet) == []
+    # Four batches an epoch: two may come in the same order by chance.
+    size = dataclasses.replace(TINY, steps=16)
+    assert reproduce(["table3"], whole, size=size, workers=1, say=quiet) == []
 
     class Stopping(Deadline):
         """Stops after so many looks at the clock, in training and in evaluation."""
@@ -290,11 +292,11 @@ def test_a_run_that_is_stopped_twice_ends_as_one_that_is_not(tmp_path, monkeypat
                 raise OutOfTime("now")
 
     monkeypatch.setattr(run, "Deadline", Stopping)
-    for looks in (17, 26):
+    for looks in (23, 38):
         Stopping.left = looks
-        assert reproduce(["table3"], parts, size=TINY, workers=1, say=quiet)
+        assert reproduce(["table3"], parts, size=size, workers=1, say=quiet)
     Stopping.left = 10**9
-    assert reproduce(["table3"], parts, size=TINY, workers=1, say=quiet) == []
+    assert reproduce(["table3"], parts, size=size, workers=1, say=quiet) == []
     for name in ("cells.csv", "curves.csv", "scores.csv"):
         assert (parts / name).read_bytes() == (whole / name).read_bytes()
 
