@@ -10,3 +10,8 @@ class KerasShrError(ValueError):
 
 class DataError(KerasShrError):
     """A file or record of a data set that cannot be read as what it should be."""
+
+
+def first_line(error) -> str:
+    """What any exception says, as one line; its type where it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

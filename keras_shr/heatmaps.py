@@ -203,6 +203,15 @@ def _taylor_offset(heatmaps, x, y):
     return ops.clip(ox, -1.0, 1.0), ops.clip(oy, -1.0, 1.0)
 
 
+CENTROID_RADIUS = 2
+"""Half the side of the window whose mass `decode(method="centroid")` averages, in pixels."""
+
+
+def default_score_radius(heatmap_size):
+    """Half the side of the window that `decode` takes a score from, in heatmap pixels."""
+    return max(2, max(heatmap_size) // 8)
+
+
 def decode(heatmaps, method="argmax", score_radius=None):
     """Keypoints and scores from heatmaps.
 
@@ -230,14 +239,14 @@ def decode(heatmaps, method="argmax", score_radius=None):
     x = ops.cast(index % width, "float32")
     y = ops.cast(index // width, "float32")
     if score_radius is None:
-        score_radius = max(2, max(height, width) // 8)
+        score_radius = default_score_radius((height, width))
     near, _, _ = _moments_near_peak(heatmaps, x, y, score_radius)
     total = ops.sum(heatmaps, axis=(1, 2))
     score = near / ops.where(total > 0, total, 1.0)
     if method == "dark":
         ox, oy = _taylor_offset(heatmaps, x, y)
     elif method == "centroid":
-        _, ox, oy = _moments_near_peak(heatmaps, x, y, 2)
+        _, ox, oy = _moments_near_peak(heatmaps, x, y, CENTROID_RADIUS)
     else:
         ox = oy = ops.zeros_like(x)
     return ops.stack([x + ox, y + oy, score], axis=-1)

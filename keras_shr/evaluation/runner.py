@@ -1,5 +1,7 @@
 """Shows every model the clean and the perturbed pictures and stores what it answers."""
 
+import itertools
+
 import numpy as np
 
 from keras_shr._compile import without_retracing_warnings
@@ -43,15 +45,18 @@ def open_stores(models, data, protocol, folder, resume=True, overwrite=False) ->
     }
 
 
-def _tasks(chunks, data, protocol):
-    """The blocks to perturb: by chunk, then condition, then block."""
-    for start in chunks:
-        images, ids = _chunk(data, protocol, start)
-        for kind, level in protocol.conditions:
-            for first in range(0, len(images), BLOCK):
-                block = slice(first, first + BLOCK)
-                seeds = [condition_seed(protocol.seed, i, kind, level) for i in ids[block]]
-                yield kind, level, images[block], seeds
+def tasks(images, ids, protocol):
+    """The blocks to perturb, as `Perturber.stream` takes them: by condition, then block."""
+    for kind, level in protocol.conditions:
+        for first in range(0, len(images), BLOCK):
+            block = slice(first, first + BLOCK)
+            seeds = [condition_seed(protocol.seed, i, kind, level) for i in ids[block]]
+            yield kind, level, images[block], seeds
+
+
+def joined_blocks(blocks, count):
+    """The next `count` pictures of a stream of blocks."""
+    return np.concatenate([next(blocks) for _ in range(0, count, BLOCK)])
 
 
 def _chunk(data, protocol, start):
@@ -81,7 +86,8 @@ def run(predictors, stores, data, protocol, workers=None, progress=True):
     left = sum(min(CHUNK, len(data) - start) for start in chunks)
     meter = Progress(len(data) * conditions, progress, done=(len(data) - left) * conditions)
     with make_perturber(protocol, workers) as perturber, without_retracing_warnings():
-        blocks = perturber.stream(_tasks(chunks, data, protocol))
+        every = (tasks(*_chunk(data, protocol, start), protocol) for start in chunks)
+        blocks = perturber.stream(itertools.chain.from_iterable(every))
         for start in chunks:
             images, _ = _chunk(data, protocol, start)
             wanted = {n: p for n, p in predictors.items() if start in missing[n]}
@@ -91,8 +97,7 @@ def run(predictors, stores, data, protocol, workers=None, progress=True):
                 _check_keypoints(maps, data)
             found = {name: [] for name in wanted}
             for kind, level in protocol.conditions:
-                pieces = [next(blocks) for _ in range(0, len(images), BLOCK)]
-                pictures = np.concatenate(pieces)
+                pictures = joined_blocks(blocks, len(images))
                 for name, predictor in wanted.items():
                     found[name].append(predictor.perturbed(pictures, maps[name]))
                 meter.advance(len(images), f"{kind} {level}")

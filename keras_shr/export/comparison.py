@@ -10,8 +10,8 @@ import numpy as np
 
 from keras_shr._compile import compiled
 from keras_shr.errors import KerasShrError
-from keras_shr.evaluation.protocol import Protocol, condition_seed
-from keras_shr.evaluation.runner import BLOCK, make_perturber
+from keras_shr.evaluation.protocol import Protocol
+from keras_shr.evaluation.runner import joined_blocks, make_perturber, tasks
 from keras_shr.export.convert import load_model
 from keras_shr.export.exported import ExportedModel
 from keras_shr.files import write_json, write_text
@@ -132,19 +132,10 @@ def _check_pair(model, exported, data):
 
 def _perturbed(data, protocol, workers):
     """`(kind, severity, images)` for each condition."""
-    blocks = range(0, len(data), BLOCK)
-
-    def tasks():
-        for kind, level in protocol.conditions:
-            for start in blocks:
-                part = slice(start, start + BLOCK)
-                seeds = [condition_seed(protocol.seed, i, kind, level) for i in data.ids[part]]
-                yield kind, level, data.images[part], seeds
-
     with make_perturber(protocol, workers) as perturber:
-        made = perturber.stream(tasks())
+        blocks = perturber.stream(tasks(data.images, data.ids, protocol))
         for kind, level in protocol.conditions:
-            yield kind, level, np.concatenate([next(made) for _ in blocks])
+            yield kind, level, joined_blocks(blocks, len(data))
 
 
 def _repeated(array, protocol):

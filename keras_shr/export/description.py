@@ -5,11 +5,11 @@ from pathlib import Path
 
 from keras_shr.errors import KerasShrError
 from keras_shr.export.graph import INPUT_DTYPES, INPUT_NAME
+from keras_shr.heatmaps import CENTROID_RADIUS, default_score_radius
 from keras_shr.skeletons import Skeleton
 
 FORMAT_VERSION = 1
 DECODINGS = ("argmax", "centroid")
-CENTROID_RADIUS = 2  # of keras_shr.heatmaps.decode
 
 _MEANING = {
     "heatmaps": (
@@ -68,7 +68,7 @@ def describe(model, file_name, file_format, quantize, outputs, decoding, batch) 
         },
         "decoding": {
             "method": decoding,
-            "score_radius": max(2, max(rows, columns) // 8),
+            "score_radius": default_score_radius((rows, columns)),
             "centroid_radius": CENTROID_RADIUS,
             "heatmap_size": [rows, columns],
             "image_size": [height, width],

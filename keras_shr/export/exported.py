@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_shr.errors import KerasShrError
+from keras_shr.errors import KerasShrError, first_line
 from keras_shr.export.description import read_description
 from keras_shr.export.onnx import package
 from keras_shr.export.tflite import without_deprecations
@@ -41,8 +41,7 @@ class ExportedModel:
         except KerasShrError:
             raise
         except Exception as error:
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            raise KerasShrError(f"{path} cannot be loaded: {reason}") from error
+            raise KerasShrError(f"{path} cannot be loaded: {first_line(error)}") from error
 
     @property
     def size(self) -> int:

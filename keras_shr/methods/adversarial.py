@@ -69,8 +69,7 @@ class AdversarialTraining(OwnViewsModel):
         return ops.fori_loop(0, self.steps, ascend, ops.clip(start, low, high))
 
     def _attacked_loss(self, images, target, sample_weight):
-        stacks = keras.tree.flatten(self.network(images, training=False))
-        maps = [self.output_maps(logits, training=True) for logits in stacks]
+        maps = self.inference_maps(images)
         loss = sum(self.supervision_loss(target, each, sample_weight) for each in maps)
         # The sum over images instead of the mean: only the sign counts, and half precision would
         # lose the small gradients of a large batch.

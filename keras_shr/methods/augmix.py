@@ -190,7 +190,7 @@ _SOURCE = (
 AUGMIX = Method("augmix", "AugMix", f"{_SOURCE}, algorithm 1", 3, model=AugMix)
 AUGMIX_NO_JSD = Method(
     "augmix_no_jsd",
-    "AugMix without JSD",
+    "AugMix, no consistency",
     f"{_SOURCE}, section 4.3 (ablation)",
     options={"consistency": False},
     model=AugMix,

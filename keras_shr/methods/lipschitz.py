@@ -67,11 +67,12 @@ class LipschitzTraining(OwnViewsModel):
     def steepest(self, images, seed, iterations=None):
         """The differences x' - x, of the images' shape: steps in which the maps move most."""
         length = self.radius * (images.shape[1] * images.shape[2] * images.shape[3]) ** 0.5
-        before = self._maps(images)
+        before = self.inference_maps(images)
 
         def movement(x):
             return sum(
-                ops.sum(ops.square(a - b)) for a, b in zip(self._maps(x), before, strict=True)
+                ops.sum(ops.square(a - b))
+                for a, b in zip(self.inference_maps(x), before, strict=True)
             )
 
         def stretch(step):
@@ -87,10 +88,6 @@ class LipschitzTraining(OwnViewsModel):
         return ops.fori_loop(
             0, self.iterations if iterations is None else iterations, iterate, start
         )
-
-    def _maps(self, images):
-        stacks = keras.tree.flatten(self.network(images, training=False))
-        return [self.output_maps(logits, training=True) for logits in stacks]
 
     def slopes(self, maps, images):
         """`|r(x') - r(x)| / |x' - x|`, `(batch, keypoints)`, images in units of 255."""

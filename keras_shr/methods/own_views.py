@@ -1,5 +1,7 @@
 """Base of the methods that make their own views of an image."""
 
+import keras
+
 from keras_shr.errors import KerasShrError
 from keras_shr.models import PairedHeatmapModel
 
@@ -27,6 +29,12 @@ class OwnViewsModel(PairedHeatmapModel):
 
     def make_views(self, images, keypoints, sample_weight, seed):
         raise NotImplementedError
+
+    def inference_maps(self, images):
+        """The output maps of each stack, by a network that neither changes nor depends on the
+        statistics of the batch: what a method that searches for its views looks at."""
+        stacks = keras.tree.flatten(self.network(images, training=False))
+        return [self.output_maps(logits, training=True) for logits in stacks]
 
     def view_losses(self, target, maps, images, sample_weight):
         """Supervision of the first view."""

@@ -31,29 +31,29 @@ def _variant(name, title, source, views, options):
 
 
 VARIANTS = (
-    _variant("baseline", "Baseline", f"{_PAPER}, section 4", 1, {}),
-    _variant("supervised", "Perturbed images supervised", _HERE, 2, _BOTH),
+    _variant("baseline", "baseline", f"{_PAPER}, section 4", 1, {}),
+    _variant("supervised", "perturbed supervised", _HERE, 2, _BOTH),
     _variant("rcc", "RCC", f"{_PAPER}, eq. 1, 7", 1, _RCC),
     _variant("hdhr", "HDHR", f"{_PAPER}, eq. 8", 1, _HDHR),
     _variant("mst", "MST", f"{_PAPER}, eq. 9", 2, _MST),
     _variant("rcc_hdhr", "RCC + HDHR", f"{_PAPER}, eq. 1, 7, 8", 1, _RCC | _HDHR),
     _variant("hdhr_mst", "HDHR + MST", f"{_PAPER}, eq. 8, 9", 2, _HDHR | _MST),
-    _variant("paper", "RCC + HDHR + MST", f"{_PAPER}, eq. 1, 7-9", 2, _ALL),
+    _variant("paper", "paper's method", f"{_PAPER}, eq. 1, 7-9", 2, _ALL),
     _variant(
         "symmetric",
-        "Symmetric RCC + HDHR + MST",
+        "paper's, symmetric RCC",
         f"{_PAPER}, eq. 8, 9; symmetric RCC: {_HERE}",
         2,
         _ALL | {"rcc": "symmetric"},
     ),
     _variant(
         "paper_supervised",
-        "RCC + HDHR + MST, perturbed images supervised",
+        "paper's, both supervised",
         f"{_PAPER}, eq. 1, 7-9; supervision of both: {_HERE}",
         2,
         _ALL | _BOTH,
     ),
-    Method("ours", "Ours", f"{_HERE}: the defaults of PairedHeatmapModel", 2),
+    Method("ours", "keras_shr default", f"{_HERE}: the defaults of PairedHeatmapModel", 2),
     _variant(
         "st_g",
         "ST_g",

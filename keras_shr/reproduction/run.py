@@ -11,7 +11,7 @@ import keras
 
 from keras_shr._compile import without_retracing_warnings
 from keras_shr.data import load_arrays, open_data
-from keras_shr.errors import KerasShrError
+from keras_shr.errors import KerasShrError, first_line
 from keras_shr.files import read_json, remove_leftovers, write_json, write_text
 from keras_shr.reproduction import clock
 from keras_shr.reproduction.clock import Deadline, Estimate, OutOfTime
@@ -146,8 +146,8 @@ def _worked_off(todo, output, work, say):
                 return
             except Exception as error:
                 # Hours of other cells should not be lost to one.
-                write_text(folder / "failed.txt", f"{_line(error)}\n{traceback.format_exc()}")
-                say(f"  failed: {_line(error)} ({folder / 'failed.txt'})")
+                write_text(folder / "failed.txt", f"{first_line(error)}\n{traceback.format_exc()}")
+                say(f"  failed: {first_line(error)} ({folder / 'failed.txt'})")
                 continue
             (folder / "failed.txt").unlink(missing_ok=True)
             remove_leftovers(folder / "*")
@@ -156,10 +156,6 @@ def _worked_off(todo, output, work, say):
         yield cell
         keras.utils.clear_session()
         gc.collect()
-
-
-def _line(error):
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ import warnings
 import keras
 from keras import layers
 
-from keras_shr.errors import KerasShrError
+from keras_shr.errors import KerasShrError, first_line
 
 
 def images_input(image_size):
@@ -41,9 +41,10 @@ def applications_model(function, inputs, weights, name, **options):
         if weights is None:
             raise
         shown = ", ".join(f"{key} {value}" for key, value in options.items())
+        reason = first_line(error).rstrip(".")
         raise KerasShrError(
             f"weights={weights!r} of {name}{shown and f' ({shown})'} could not be loaded: "
-            f"{_reason(error)}. Give weights=None, or the path of a weights file that "
+            f"{reason}. Give weights=None, or the path of a weights file that "
             f"keras.applications.{function.__name__}(include_top=False) reads."
         ) from error
 
@@ -70,12 +71,8 @@ def load_own_weights(model, weights, source):
     try:
         model.load_weights(weights)
     except Exception as error:
+        reason = first_line(error).rstrip(".")
         raise KerasShrError(
-            f"weights={str(weights)!r} of {model.name} could not be loaded: {_reason(error)}. Give "
+            f"weights={str(weights)!r} of {model.name} could not be loaded: {reason}. Give "
             "weights=None, or the path of a file that backbone.save_weights wrote."
         ) from error
-
-
-def _reason(error):
-    """What an error says, as one line without a full stop."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")

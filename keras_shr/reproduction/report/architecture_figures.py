@@ -1,6 +1,7 @@
 """Figure 8: the same on six architectures."""
 
 from keras_shr.evaluation.plotting import new_figure
+from keras_shr.evaluation.protocol import UNSEEN
 from keras_shr.reproduction.report.drawing import (
     BARS,
     PERCENT,
@@ -13,7 +14,7 @@ from keras_shr.reproduction.report.drawing import (
 )
 from keras_shr.reproduction.report.methods import architecture_label, data_label
 from keras_shr.reproduction.report.paper_tables import FIG8_METHODS, architectures
-from keras_shr.reproduction.report.results import CLEAN, UNSEEN
+from keras_shr.reproduction.report.results import CLEAN
 
 _PANELS = (
     ("AUC, clean pictures", "AUC (%)", "auc", CLEAN),

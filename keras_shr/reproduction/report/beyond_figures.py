@@ -3,6 +3,7 @@
 import numpy as np
 
 from keras_shr.evaluation.plotting import tidy
+from keras_shr.evaluation.protocol import EXTRA, UNSEEN
 from keras_shr.reproduction.report.beyond_tables import costs
 from keras_shr.reproduction.report.drawing import (
     BARS,
@@ -15,7 +16,7 @@ from keras_shr.reproduction.report.drawing import (
     save_both,
 )
 from keras_shr.reproduction.report.methods import data_label, label, look
-from keras_shr.reproduction.report.results import ALL, CLEAN, EXTRA, UNSEEN
+from keras_shr.reproduction.report.results import ALL, CLEAN
 
 
 def _dumbbells(axes, results, data, methods, first, second, scale=PERCENT):

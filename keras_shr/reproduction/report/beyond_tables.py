@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from keras_shr.evaluation.protocol import EXTRA, SEEN, UNSEEN
 from keras_shr.reproduction.report.methods import BASELINE, data_label, in_order, label
 from keras_shr.reproduction.report.paper_tables import READING
-from keras_shr.reproduction.report.results import ALL, CLEAN, EXTRA, SEEN, UNSEEN
+from keras_shr.reproduction.report.results import ALL, CLEAN
 from keras_shr.reproduction.report.tables import Cell, Table, measured
 
 TRUTH = "label_"

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from keras_shr.evaluation.protocol import EXTRA, UNSEEN
 from keras_shr.reproduction import paper
 from keras_shr.reproduction.report.methods import (
     BASELINE,
@@ -12,7 +13,7 @@ from keras_shr.reproduction.report.methods import (
     data_label,
     label,
 )
-from keras_shr.reproduction.report.results import CLEAN, EXTRA, UNSEEN
+from keras_shr.reproduction.report.results import CLEAN
 
 NONE = "–"
 

@@ -8,6 +8,7 @@ from keras_shr.reproduction.report.claim_list import CLAIMS, Part
 from keras_shr.reproduction.report.methods import label
 from keras_shr.reproduction.report.results import CONVERGENCE
 from keras_shr.reproduction.report.statistics import LEAST_FREEDOM, Comparison
+from keras_shr.reproduction.report.tables import markdown_line
 
 SUPPORTED, NOT_SUPPORTED = "supported", "not supported"
 INCONCLUSIVE, NOT_RUN = "inconclusive", "not run"
@@ -149,7 +150,7 @@ def claims_markdown(rows, data_label) -> str:
         value, interval = shown(row)
         cells = [f"{row['claim']}: {row['measure']}", row["paper"], data_label(row["data"])]
         cells += [f"{value} ({interval})" if interval else value, row["verdict"]]
-        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+        lines.append(markdown_line(cells))
     return "\n".join([*lines, "", RULE]) + "\n"
 
 

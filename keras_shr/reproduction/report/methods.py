@@ -6,6 +6,7 @@ Colours are Okabe and Ito's; methods that share one differ in line and marker.
 from dataclasses import dataclass
 
 from keras_shr.drawing import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
+from keras_shr.methods import METHODS as TRAINING
 
 BASELINE, PAPER, OURS, SUPERVISED = "baseline", "paper", "ours", "supervised"
 MODULES = (BASELINE, "rcc", "hdhr", "mst", PAPER)
@@ -47,25 +48,26 @@ def _rgb(color):
 
 
 _BLACK, _GREY = (0.0, 0.0, 0.0), (0.45, 0.45, 0.45)
+# Colour, line and marker.
 _LOOKS = {
-    BASELINE: Look("baseline", _BLACK, "-", "o"),
-    SUPERVISED: Look("perturbed supervised", _BLACK, "--", "^"),
-    "rcc": Look("RCC", _rgb(ORANGE), "--", "v"),
-    "hdhr": Look("HDHR", _rgb(GREEN), "-.", "P"),
-    "mst": Look("MST", _rgb(PURPLE), ":", "X"),
-    "rcc_hdhr": Look("RCC + HDHR", _rgb(ORANGE), "-", "<"),
-    "hdhr_mst": Look("HDHR + MST", _rgb(GREEN), ":", ">"),
-    PAPER: Look("paper's method", _rgb(BLUE), "-", "s"),
-    "symmetric": Look("paper's, symmetric RCC", _rgb(SKY), "-", "h"),
-    "paper_supervised": Look("paper's, both supervised", _rgb(BLUE), "--", "p"),
-    OURS: Look("keras_shr default", _rgb(VERMILION), "-", "D"),
-    "st_g": Look("ST_g", _GREY, "--", "<"),
-    "st_a": Look("ST_a", _GREY, ":", ">"),
-    "at": Look("AT", _rgb(ORANGE), "-.", "*"),
-    "augmix": Look("AugMix", _rgb(GREEN), "--", "v"),
-    "augmix_no_jsd": Look("AugMix, no consistency", _rgb(GREEN), "-", "^"),
-    "lip": Look("Lip", _rgb(PURPLE), "-", "h"),
-    "pg": Look("PG", _rgb(SKY), "-.", "p"),
+    BASELINE: (_BLACK, "-", "o"),
+    SUPERVISED: (_BLACK, "--", "^"),
+    "rcc": (_rgb(ORANGE), "--", "v"),
+    "hdhr": (_rgb(GREEN), "-.", "P"),
+    "mst": (_rgb(PURPLE), ":", "X"),
+    "rcc_hdhr": (_rgb(ORANGE), "-", "<"),
+    "hdhr_mst": (_rgb(GREEN), ":", ">"),
+    PAPER: (_rgb(BLUE), "-", "s"),
+    "symmetric": (_rgb(SKY), "-", "h"),
+    "paper_supervised": (_rgb(BLUE), "--", "p"),
+    OURS: (_rgb(VERMILION), "-", "D"),
+    "st_g": (_GREY, "--", "<"),
+    "st_a": (_GREY, ":", ">"),
+    "at": (_rgb(ORANGE), "-.", "*"),
+    "augmix": (_rgb(GREEN), "--", "v"),
+    "augmix_no_jsd": (_rgb(GREEN), "-", "^"),
+    "lip": (_rgb(PURPLE), "-", "h"),
+    "pg": (_rgb(SKY), "-.", "p"),
 }
 METHODS = tuple(_LOOKS)
 
@@ -82,11 +84,12 @@ _DATA = {"rhd": "RHD", "stb": "STB", "rendered": "rendered hands", "real": "phot
 
 def look(method) -> Look:
     """The look of a method; one that is not known is grey and goes by its key."""
-    return _LOOKS.get(method) or Look(method.replace("_", " "), _GREY, "-", "d")
+    return Look(label(method), *_LOOKS.get(method, (_GREY, "-", "d")))
 
 
 def label(method) -> str:
-    return look(method).label
+    """A method's name: the title that `keras_shr.methods` gives it."""
+    return TRAINING[method].title if method in TRAINING else method.replace("_", " ")
 
 
 def architecture_label(name) -> str:

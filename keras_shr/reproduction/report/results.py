@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from keras_shr.errors import DataError
+from keras_shr.evaluation.protocol import SEEN, UNSEEN
 from keras_shr.reproduction.report.methods import BASELINE, in_order
 from keras_shr.reproduction.report.reading import FILES, read_rows
 from keras_shr.reproduction.report.statistics import Estimate, compare, pooled
+from keras_shr.reproduction.suites import MAIN
 
-MAIN = "mobilenet_v2"
-SEEN, UNSEEN, EXTRA, ALL, CLEAN = "seen", "unseen", "extra", "all", "clean"
+ALL, CLEAN = "all", "clean"
 _PLAIN = ("done", "not run")
 LOWEST_AUC = 0.70
 LARGEST_GAIN = 0.005
@@ -132,9 +133,6 @@ class Results:
         """Kinds of a group that were evaluated, in the order met."""
         found = (k[5] for k in self._values if k[3] == "auc" and k[4] == group and k[5])
         return list(dict.fromkeys(found))
-
-    def severities(self) -> list[str]:
-        return sorted({k[6] for k in self._values if k[6]})
 
     def methods(self, data=None, architecture=None) -> list[str]:
         """Methods that were planned, in the fixed order."""

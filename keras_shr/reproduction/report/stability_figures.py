@@ -3,6 +3,7 @@
 import numpy as np
 
 from keras_shr.evaluation.plotting import new_figure, tidy
+from keras_shr.evaluation.protocol import UNSEEN
 from keras_shr.reproduction import paper
 from keras_shr.reproduction.report.drawing import (
     BARS,
@@ -25,7 +26,6 @@ from keras_shr.reproduction.report.methods import (
     label,
     look,
 )
-from keras_shr.reproduction.report.results import UNSEEN
 
 THRESHOLDS = range(31)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from keras_shr.evaluation.summary import csv_text
 from keras_shr.evaluation.tables import table as html_table
 from keras_shr.reproduction.report.methods import architecture_label, data_label, label
-from keras_shr.reproduction.report.results import MAIN
+from keras_shr.reproduction.suites import MAIN
 
 NOT_RUN = "not run"
 MARK = "†"
@@ -95,9 +95,9 @@ class Table:
     def markdown(self) -> str:
         """For the README: the cells in one line each."""
         head = [column.replace("\n", " ") for column in self.head]
-        lines = [f"**{self.title}**", "", _line(head), _line(["---"] * len(head))]
+        lines = [f"**{self.title}**", "", markdown_line(head), markdown_line(["---"] * len(head))]
         lines += [
-            _line([self._plain(cell) if isinstance(cell, Cell) else cell for cell in row])
+            markdown_line([self._plain(cell) if isinstance(cell, Cell) else cell for cell in row])
             for row in self.rows
         ]
         lines += ["", self.words, *self.notes[:1], *(f"- {note}" for note in self.notes[1:])]
@@ -128,7 +128,8 @@ class Table:
         )
 
 
-def _line(cells):
+def markdown_line(cells) -> str:
+    """A row of a Markdown table."""
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
