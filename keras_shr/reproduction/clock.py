@@ -109,3 +109,16 @@ def _words(seconds):
 def say(line):
     """One line of progress on standard error."""
     print(line, file=sys.stderr, flush=True)
+
+
+def seldom(say, seconds):
+    """`say`, but for lines that come less than `seconds` after the one before (or the start)."""
+    last = time.monotonic()
+
+    def tell(line):
+        nonlocal last
+        if time.monotonic() - last > seconds:
+            last = time.monotonic()
+            say(line)
+
+    return tell

@@ -1,11 +1,12 @@
 """The data of a run: rendered hands are made once and kept, others are read where they lie."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from keras_shr.data import KeypointData, load_arrays, open_data, prepare
+from keras_shr.data import KeypointData, PartReader, Reader, load_arrays, open_data, prepare
 from keras_shr.errors import DataError, KerasShrError
 
 RENDERED = "rendered"
@@ -14,18 +15,17 @@ _SEED = 1
 
 @dataclass(frozen=True)
 class DataSet:
-    """Specifications, as `open_data` takes them, of the three parts of a data set.
+    """What a cell is trained and tested on.
 
     Attributes:
         name: what tables call it.
-        train, test: specifications.
-        validation: a specification, or None where a share of the training part is held out.
+        training: the keyword arguments of `Config` that say where training and validation data are.
+        test: reader of the test part.
     """
 
     name: str
-    train: str
-    validation: str | None
-    test: str
+    training: dict
+    test: Reader
 
 
 def parse_data(words) -> dict[str, str]:
@@ -53,7 +53,7 @@ def make_data_set(name, spec, size, folder, workers=0, progress=None) -> DataSet
         size: `Size`.
         folder: where rendered hands are written.
         workers: rendering processes, 0 for all cores.
-        progress: called with (records done, records in all, part).
+        progress: called as `progress(records done, records in all, part=...)`.
     """
     if spec:
         return _existing(name, spec, size)
@@ -66,49 +66,34 @@ def make_data_set(name, spec, size, folder, workers=0, progress=None) -> DataSet
         reader = open_data(
             f"rendered:{count}?seed={_SEED}&views={size.views}", split, size.image_size
         )
-        meter = None if progress is None else _Meter(progress, split)
+        meter = None if progress is None else partial(progress, part=split)
         # Small shards: what an interruption costs, and how many processes find work.
         shards = -(-count // 128)
         prepare(reader, Path(folder) / split, shards, workers, meter, image_format="png")
-    return DataSet(name, *(f"prepared:{Path(folder) / split}" for split in parts))
-
-
-class _Meter:
-    def __init__(self, progress, part):
-        self.progress, self.part = progress, part
-
-    def __call__(self, done, count):
-        self.progress(done, count, self.part)
+    train, validation, test = (f"prepared:{Path(folder) / split}" for split in parts)
+    training = {"data": train, "validation": validation, "validation_split": None}
+    return DataSet(name, training, open_data(test, None, size.image_size))
 
 
 def _existing(name, spec, size):
-    def part(split):
-        try:
-            reader = open_data(spec, split, size.image_size)
-        except DataError:
-            return None
-        return reader if len(reader) else None
-
-    train = part("train")
-    if train is None:
-        open_data(spec, "train", size.image_size)  # says what is wrong
-    validation = part("val")
-    if validation is not None and set(validation.ids) & set(train.ids):
-        validation = None  # kinds without splits ignore the word
-    test = part("test")
-    if test is None or set(test.ids) & set(train.ids):
+    train = open_data(spec, "train", size.image_size)
+    try:
+        test = open_data(spec, "test", size.image_size)
+    except DataError:
+        test = None
+    if test is None or set(test.ids) & set(train.ids):  # kinds without splits ignore the word
         raise KerasShrError(
             f"--data {name}={spec}: has no test part apart from the training part; a comparison "
             "needs one"
         )
-    return DataSet(name, spec, validation and spec, spec)
+    # Without a part called val, training holds some images out.
+    return DataSet(name, {"data": spec}, test)
 
 
 def load_test(data_set, size) -> KeypointData:
     """The test images in memory, at most `size.test_images`, spread evenly over the set."""
-    spec = data_set.test
-    split = None if spec.startswith("prepared:") else "test"
-    data = load_arrays(open_data(spec, split, size.image_size), 0)
-    if size.test_images is not None and size.test_images < len(data):
-        data = data.take(np.linspace(0, len(data) - 1, size.test_images).round().astype(int))
-    return data
+    reader = data_set.test
+    if size.test_images is not None and size.test_images < len(reader):
+        chosen = np.linspace(0, len(reader) - 1, size.test_images).round().astype(int)
+        reader = PartReader(reader, chosen)
+    return load_arrays(reader, 0)

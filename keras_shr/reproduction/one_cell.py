@@ -54,11 +54,7 @@ def cell_config(cell, size, data_set) -> Config:
         "seed": 0,
     }
     return Config(
-        data=data_set.train,
-        split="train",
-        # A data set that is prepared part by part names its validation part; others are split.
-        validation=data_set.validation if data_set.validation != data_set.train else None,
-        validation_split="val" if data_set.validation == data_set.train else None,
+        **data_set.training,
         validation_limit=size.validation_images or 10**9,
         image_size=size.image_size,
         method=cell.method,

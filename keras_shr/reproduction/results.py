@@ -24,7 +24,6 @@ from keras_shr.reproduction.measures import (
     surface,
 )
 from keras_shr.reproduction.one_cell import FACTS, cell_config, is_done, time_row
-from keras_shr.reproduction.suites import MAIN
 
 KEY = ("method", "architecture", "data", "seed")
 _STEPS = ("steps", "batch_images", "image_size", "parameters", "pair")
@@ -99,14 +98,13 @@ def write_tables(output, cells, size, data, tests=None):
 
 def _is_shown(cell, cells):
     """Whether Figures 1 and 5 show the cell: some methods, the first data set, the first seed."""
-    first = cell.data == cells[0].data and cell.seed == 0
-    return first and cell.method in peaks.METHODS and cell.architecture == MAIN
+    return PEAKS.applies(cell) and cell.data == cells[0].data
 
 
 def _write_pictures(output, cells, tests, frames, size):
     """`frames.npz` and `peaks.npz`: what Figures 1 and 5 are drawn on."""
     if frames:
-        images = motion.sequences(size.image_size)[0].images[motion.SHOWN.start : motion.SHOWN.stop]
+        images = motion.sequence(0, size.image_size).images[motion.SHOWN.start : motion.SHOWN.stop]
         _save(output / "frames.npz", images=images)
     found = {}
     for cell in cells:

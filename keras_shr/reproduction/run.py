@@ -110,12 +110,10 @@ def _plan(output, suites, data, size, seeds):
 
 
 def _data_sets(output, specs, size, deadline, workers, say):
-    last = [time.monotonic()]
+    tell = clock.seldom(say, 10)
 
     def progress(done, count, part):
-        if time.monotonic() - last[0] > 10:
-            last[0] = time.monotonic()
-            say(f"rendering: {done} of {count} ({part})")
+        tell(f"rendering: {done} of {count} ({part})")
         deadline.check()
 
     sets = {}

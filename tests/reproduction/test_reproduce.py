@@ -72,7 +72,7 @@ def test_an_unknown_suite_is_named():
 
 @pytest.mark.parametrize("size", SIZES)
 def test_every_method_sees_the_same_number_of_images(size):
-    data = {"rendered": DataSet("rendered", "prepared:t", "prepared:v", "prepared:e")}
+    data = {"rendered": DataSet("rendered", {"data": "prepared:t"}, None)}
     for cell in planned_cells(["all"], data, 1):
         config = cell_config(cell, SIZES[size], data["rendered"])
         assert config.batch_size * METHODS[cell.method].views == SIZES[size].images_per_step
@@ -169,7 +169,7 @@ def fake(monkeypatch):
         (folder / "facts.json").write_text(json.dumps(facts | {"versions": "v"}))
 
     monkeypatch.setattr(run, "run_cell", run_cell)
-    monkeypatch.setattr(run, "make_data_set", lambda n, *_: DataSet(n, "p:t", "p:v", "p:e"))
+    monkeypatch.setattr(run, "make_data_set", lambda n, *_: DataSet(n, {"data": "p:t"}, None))
     monkeypatch.setattr(run, "load_test", lambda *_: None)
     monkeypatch.setattr(results, "_write_pictures", lambda *_: None)
     failures["done"] = done

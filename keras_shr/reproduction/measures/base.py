@@ -1,11 +1,8 @@
 """What every measure is."""
 
-import csv
-import io
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from keras_shr.files import write_text
 from keras_shr.reproduction.suites import MAIN
 
 
@@ -34,13 +31,3 @@ class Measure:
 def on_main(cell):
     """The methods are compared in depth on the main architecture only."""
     return cell.architecture == MAIN
-
-
-def write_rows(path, rows, columns):
-    """Writes dictionaries as CSV, numbers with six digits."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()})
-    write_text(path, text.getvalue())

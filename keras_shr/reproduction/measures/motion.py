@@ -7,10 +7,12 @@ import numpy as np
 from keras_shr.data.images import resize_images
 from keras_shr.data.records import PROTOCOL_PIXELS
 from keras_shr.evaluation.bootstrap import Bootstrap
+from keras_shr.evaluation.summary import csv_text
+from keras_shr.files import write_text
 from keras_shr.heatmaps import image_to_heatmap
 from keras_shr.metrics import acceleration, jitter
 from keras_shr.rendering import render_motion
-from keras_shr.reproduction.measures.base import Measure, on_main, write_rows
+from keras_shr.reproduction.measures.base import Measure, on_main
 from keras_shr.skeletons import HAND_21
 
 SEQUENCES, FRAMES = 4, 45
@@ -20,33 +22,33 @@ COLUMNS = ("source", "metric", "value", "low", "high")
 FRAME_COLUMNS = ("frame", "keypoint", "x", "y", "label_x", "label_y")
 
 
-@lru_cache(maxsize=2)
-def sequences(size):
-    """Rendered videos, the same for every cell."""
-    return [render_motion(FRAMES, size, seed=900 + i) for i in range(SEQUENCES)]
+@lru_cache(maxsize=SEQUENCES)
+def sequence(number, size):
+    """A rendered video, the same for every cell."""
+    return render_motion(FRAMES, size, seed=900 + number)
 
 
 def _temporal(cell, folder, work, model):
     if model.num_keypoints != len(HAND_21):
-        write_rows(folder / "frames.csv", [], FRAME_COLUMNS)
-        write_rows(folder / "temporal.csv", [], COLUMNS)
+        write_text(folder / "frames.csv", csv_text([], FRAME_COLUMNS))
+        write_text(folder / "temporal.csv", csv_text([], COLUMNS))
         return
     scale = PROTOCOL_PIXELS / max(model.image_size)
-    videos = sequences(model.image_size[0])
+    videos = [sequence(number, model.image_size[0]) for number in range(SEQUENCES)]
     tracks = []
     for video in videos:
         work.deadline.check()
         tracks.append(model.predict_keypoints(video.images)[..., :2])
     labels = [video.keypoints for video in videos]
-    write_rows(folder / "frames.csv", _frames(tracks[0], labels[0]), FRAME_COLUMNS)
+    write_text(folder / "frames.csv", csv_text(_frames(tracks[0], labels[0]), FRAME_COLUMNS))
     rows = _rows("rendered_motion", tracks, labels, scale)
-    write_rows(folder / "temporal.csv", rows, COLUMNS)
+    write_text(folder / "temporal.csv", csv_text(rows, COLUMNS))
 
 
 def _video(cell, folder, work, model):
     video, size = work.video, model.image_size
     if model.num_keypoints != video.keypoints.shape[1]:
-        write_rows(folder / "video.csv", [], COLUMNS)
+        write_text(folder / "video.csv", csv_text([], COLUMNS))
         return
     images = resize_images(video.images, size)
     labels = np.asarray(image_to_heatmap(video.keypoints, video.images.shape[1:3], size))
@@ -56,7 +58,7 @@ def _video(cell, folder, work, model):
     clips = [clip for clip in clips if len(clip) > 2]
     scale = PROTOCOL_PIXELS / max(size)
     rows = _rows("video", [track[c] for c in clips], [labels[c] for c in clips], scale)
-    write_rows(folder / "video.csv", rows, COLUMNS)
+    write_text(folder / "video.csv", csv_text(rows, COLUMNS))
 
 
 def _rows(source, tracks, labels, scale):

@@ -1,6 +1,5 @@
 """Accuracy and stability under the paper's fifteen kinds, and under lens and sensor faults."""
 
-import time
 from functools import partial
 
 from keras_shr.evaluation.bootstrap import Bootstrap
@@ -11,6 +10,7 @@ from keras_shr.evaluation.scores import FIELDS, measure
 from keras_shr.evaluation.summary import csv_text
 from keras_shr.files import write_text
 from keras_shr.perturbations import ALL_PERTURBATIONS, SENSOR_PERTURBATIONS
+from keras_shr.reproduction.clock import seldom
 from keras_shr.reproduction.measures.base import Measure, on_main
 
 _DRAWS = 500
@@ -21,13 +21,11 @@ def _evaluate(cell, folder, work, model, file, kinds, store, kept):
     protocol = Protocol(model.image_size, kinds, work.size.severities)
     predictor = {cell.key: Predictor(cell.key, model, protocol, batch_size=32)}
     stores = open_stores({cell.key: model}, data, protocol, folder / store)
-    last = [time.monotonic()]
+    tell = seldom(work.say, 30)
 
     def progress(done, total, left, text):
         work.deadline.check()
-        if time.monotonic() - last[0] > 30:
-            last[0] = time.monotonic()
-            work.say(f"  evaluating: {done} of {total} pictures ({text})")
+        tell(f"  evaluating: {done} of {total} pictures ({text})")
 
     run(predictor, stores, data, protocol, work.workers, progress)
     predictions = stores[cell.key].read()

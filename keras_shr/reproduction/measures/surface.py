@@ -5,10 +5,12 @@ import numpy as np
 from keras import ops
 
 from keras_shr.evaluation.protocol import condition_seed
+from keras_shr.evaluation.summary import csv_text
+from keras_shr.files import write_text
 from keras_shr.heatmaps import gaussian_heatmap, image_to_heatmap
 from keras_shr.metrics import normalize_maps
 from keras_shr.perturbations import EVALUATION_PERTURBATIONS, reference
-from keras_shr.reproduction.measures.base import Measure, on_main, write_rows
+from keras_shr.reproduction.measures.base import Measure, on_main
 
 IMAGES = 100
 ALONG = np.linspace(-1, 2, 7)
@@ -56,8 +58,8 @@ def _surface(cell, folder, work, model):
     smooth = [
         {"image": data.ids[i], "smoothness": float(v)} for i, v in enumerate(smoothness(surfaces))
     ]
-    write_rows(folder / "smoothness.csv", smooth, ("image", "smoothness"))
-    write_rows(folder / "surfaces.csv", rows, COLUMNS)
+    write_text(folder / "smoothness.csv", csv_text(smooth, ("image", "smoothness")))
+    write_text(folder / "surfaces.csv", csv_text(rows, COLUMNS))
 
 
 def _of_image(losses, model, data, index):
