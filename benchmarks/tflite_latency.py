@@ -17,13 +17,13 @@ model (benchmarks/mediapipe_check.py says where it comes from); its ratio is to 
 import argparse
 import csv
 import os
-import platform
 import sys
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
+from paired_step import machine_name
 
 NETWORKS = {
     "a0.5-128-s2": {
@@ -42,16 +42,6 @@ FIELDS = (
     *("file", "ms", "ratio", "ratio_lower_quartile", "ratio_upper_quartile"),
     *("cpu_ms", "cpu_ratio", "megabytes", "turns", "load", "command"),
 )
-
-
-def machine_name():
-    """Processor and cores, for the table; never the machine's own name."""
-    name = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        models = [line for line in info.read_text().splitlines() if line.startswith("model name")]
-        name = models[0].split(":", 1)[1].strip() if models else name
-    return f"{name}, {os.cpu_count()} cores"
 
 
 def export_networks(name, quantize, folder):

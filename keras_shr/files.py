@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 from pathlib import Path
 
 from keras_shr.errors import DataError
@@ -24,6 +25,29 @@ def replacing(path):
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def replacing_folder(path):
+    """A temporary name beside `path` for a new folder; it becomes `path` when the block ends well.
+
+    What was there is deleted: check before that it is what the new folder replaces.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{_PARTIAL}{os.getpid()}-{path.name}")
+    old = path.with_name(f"{_PARTIAL}{os.getpid()}-old-{path.name}")
+    try:
+        yield temporary
+        # A folder cannot be replaced in one step; the old one stands until the new one is whole.
+        if path.exists():
+            os.replace(path, old)
+        os.replace(temporary, path)
+    finally:
+        if old.exists() and not path.exists():
+            os.replace(old, path)
+        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def remove_leftovers(path):

@@ -58,13 +58,13 @@ def run(arguments):
 def _pictures(predictor, output, arguments):
     from keras_shr.data import read_image
     from keras_shr.data.images import encode_image
-    from keras_shr.files import read_json, write_bytes
+    from keras_shr.files import write_bytes
     from keras_shr.prediction.coco_json import CocoJson
     from keras_shr.prediction.drawing import annotated
     from keras_shr.prediction.sources import picture_files
 
     files = picture_files(arguments.sources)
-    boxes = _boxes(read_json(arguments.boxes), arguments.boxes, files) if arguments.boxes else {}
+    boxes = _boxes_of_files(arguments.boxes, files) if arguments.boxes else {}
     names = _names(files)
     result, skipped = CocoJson(predictor.skeleton), 0
     for start in range(0, len(files), _AT_ONCE):
@@ -95,13 +95,21 @@ def _pictures(predictor, output, arguments):
     return 1 if skipped else 0
 
 
-def _boxes(content, path, files):
-    """The boxes of each file, found by its whole name or by its last part."""
+def _read_boxes(path):
+    """File name → boxes."""
+    from keras_shr.files import read_json
+
+    content = read_json(path)
     if not isinstance(content, dict) or not all(isinstance(v, list) for v in content.values()):
         raise KerasShrError(
             f"{path}: expected an object {{file name: [[x, y, width, height], ...]}}"
         )
-    found = {}
+    return content
+
+
+def _boxes_of_files(path, files):
+    """The boxes of each file, found by its whole name or by its last part."""
+    content, found = _read_boxes(path), {}
     for file in files:
         for key in (str(file), file.as_posix(), file.name):
             if key in content:
@@ -126,7 +134,6 @@ def _names(files):
 
 
 def _video(predictor, source, output, arguments):
-    from keras_shr.files import read_json
     from keras_shr.prediction import OneEuroFilter, Tracker
     from keras_shr.prediction.coco_json import CocoJson
     from keras_shr.prediction.drawing import annotated
@@ -135,7 +142,7 @@ def _video(predictor, source, output, arguments):
     video = Video(source)
     box = None
     if arguments.boxes:
-        rows = next(iter(read_json(arguments.boxes).values()), [])
+        rows = next(iter(_read_boxes(arguments.boxes).values()), [])
         if len(rows) != 1:
             raise KerasShrError(f"{arguments.boxes}: expected one box, that of the first frame")
         box = rows[0]

@@ -44,6 +44,11 @@ class SquareBox(NamedTuple):
         corner = np.asarray([self.left, self.top])
         return (np.asarray(points, np.float64) + 0.5 - corner) * (size / self.side) - 0.5
 
+    def unmap_points(self, points, size):
+        """The inverse of `map_points`: positions in the crop → positions in the source image."""
+        corner = np.asarray([self.left, self.top])
+        return (np.asarray(points, np.float64) + 0.5) * (self.side / size) - 0.5 + corner
+
 
 def crop(image, box: SquareBox, size: int) -> np.ndarray:
     """The part of `image` under `box`, resampled to `(size, size, 3)` uint8.

@@ -2,7 +2,7 @@
 
 `evaluate` does it all; `compare` prints the models side by side. The parts: `protocol` (settings
 and fingerprints), `runner` (streams the pictures), `scores` (figures from stored predictions),
-`figures`, `page` and `drawing` (pictures of keypoints and heatmaps).
+`figures` and `page`.
 """
 
 from keras_shr.drawing import Canvas, draw_skeleton, heatmap_overlay

@@ -1,8 +1,5 @@
 """`export_model`: a trained model as a file that runs without this package."""
 
-import contextlib
-import os
-import shutil
 from pathlib import Path
 
 import keras
@@ -12,7 +9,7 @@ from keras_shr.errors import KerasShrError
 from keras_shr.export import onnx, tflite
 from keras_shr.export.description import DECODINGS, describe, description_path
 from keras_shr.export.graph import OUTPUTS, Graph, check_model, require_tensorflow
-from keras_shr.files import replacing, write_json
+from keras_shr.files import replacing, replacing_folder, write_json
 
 SUFFIXES = {"saved_model": "", "tflite": ".tflite", "onnx": ".onnx"}
 FORMATS = tuple(SUFFIXES)
@@ -81,6 +78,8 @@ def export_model(
     graph = Graph(model, outputs, decoding, batch, half)
     description = describe(model, path.name, format, quantize, outputs, decoding, batch)
     if format == "saved_model":
+        if path.exists() and not (path / "saved_model.pb").is_file():
+            raise KerasShrError(f"{path} exists and is not a SavedModel; choose another name")
         with replacing_folder(path) as temporary:
             graph.save(temporary)
     else:
@@ -130,29 +129,3 @@ def check_calibration(images, image_size):
             f"{image_size[0]}, {image_size[1]}, 3)"
         )
     return images
-
-
-@contextlib.contextmanager
-def replacing_folder(path):
-    """A temporary folder beside `path`; it becomes `path` when the block ends well.
-
-    Raises:
-        KerasShrError: `path` is something else than a SavedModel, which is not to be deleted.
-    """
-    path = Path(path)
-    if path.exists() and not (path / "saved_model.pb").is_file():
-        raise KerasShrError(f"{path} exists and is not a SavedModel; choose another name")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".partial-{os.getpid()}-{path.name}")
-    old = path.with_name(f".partial-{os.getpid()}-old-{path.name}")
-    try:
-        yield temporary
-        # A folder cannot be replaced in one step; the old one stands until the new one is whole.
-        if path.exists():
-            os.replace(path, old)
-        os.replace(temporary, path)
-    finally:
-        if old.exists() and not path.exists():
-            os.replace(old, path)
-        shutil.rmtree(temporary, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)

@@ -1,8 +1,8 @@
 """Predictions drawn into their pictures."""
 
 import numpy as np
-from PIL import Image
 
+from keras_shr.data.images import SquareBox, crop
 from keras_shr.drawing import Canvas, heatmap_overlay
 
 _HEATMAP_WIDTH = 256
@@ -28,7 +28,11 @@ def annotated(picture, prediction, skeleton, width=1280):
     if prediction.heatmaps is None or not len(prediction.heatmaps):
         return drawn
     panels = [
-        heatmap_overlay(_crop(picture, box), maps.max(-1), _HEATMAP_WIDTH)
+        heatmap_overlay(
+            crop(picture, SquareBox(*map(float, box[:3])), _HEATMAP_WIDTH),
+            maps.max(-1),
+            _HEATMAP_WIDTH,
+        )
         for box, maps in zip(prediction.boxes, prediction.heatmaps, strict=True)
     ]
     height = max(drawn.shape[0], _HEATMAP_WIDTH * len(panels))
@@ -38,13 +42,3 @@ def annotated(picture, prediction, skeleton, width=1280):
         top = i * _HEATMAP_WIDTH
         sheet[top : top + _HEATMAP_WIDTH, drawn.shape[1] :] = panel
     return sheet
-
-
-def _crop(picture, box):
-    """The box's part of the picture, black outside of it."""
-    left, top, side, _ = box
-    part = (left, top, left + side, top + side)
-    small = Image.fromarray(picture).transform(
-        (_HEATMAP_WIDTH, _HEATMAP_WIDTH), Image.Transform.EXTENT, part, Image.Resampling.BILINEAR
-    )
-    return np.asarray(small)

@@ -130,7 +130,7 @@ class Predictor:
             start = part.stop
             placed = keypoints[part].copy()
             for points, square in zip(placed, several, strict=True):
-                points[:, :2] = _from_crop(points[:, :2], square, self.size)
+                points[:, :2] = square.unmap_points(points[:, :2], self.size)
             rows = [(s.left, s.top, s.side, s.side) for s in several]
             found.append(
                 Prediction(
@@ -166,8 +166,3 @@ def _picture(picture, number):
             "3)"
         )
     return picture
-
-
-def _from_crop(points, square, size):
-    """The inverse of `SquareBox.map_points`."""
-    return (points + 0.5) * (square.side / size) - 0.5 + np.array([square.left, square.top])

@@ -1,11 +1,13 @@
 """Where pictures to predict come from: files, folders, videos, a camera."""
 
+import contextlib
 import re
 from pathlib import Path
 
 import numpy as np
 
 from keras_shr.errors import DataError, KerasShrError
+from keras_shr.files import replacing
 
 PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"}
 VIDEOS = {".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg"}
@@ -100,16 +102,16 @@ class VideoWriter:
 
     def __init__(self, path, frequency):
         self.path, self.frequency, self._writer = Path(path), frequency, None
-        self._partial = self.path.with_name(f".partial-{self.path.name}")
+        self._file = contextlib.ExitStack()
 
     def write(self, frame):
         """Adds a frame, uint8 RGB, all of one size."""
         cv2 = _opencv()
         if self._writer is None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            temporary = self._file.enter_context(replacing(self.path))
             size = frame.shape[1], frame.shape[0]
             code = cv2.VideoWriter_fourcc(*"mp4v")
-            self._writer = cv2.VideoWriter(str(self._partial), code, self.frequency, size)
+            self._writer = cv2.VideoWriter(str(temporary), code, self.frequency, size)
             if not self._writer.isOpened():
                 raise KerasShrError(f"{self.path}: OpenCV cannot write this video")
         self._writer.write(np.ascontiguousarray(frame[..., ::-1]))
@@ -117,12 +119,10 @@ class VideoWriter:
     def __enter__(self):
         return self
 
-    def __exit__(self, kind, *error):
+    def __exit__(self, *error):
         if self._writer is not None:
             self._writer.release()
-            if kind is None:
-                self._partial.replace(self.path)
-        self._partial.unlink(missing_ok=True)
+        return self._file.__exit__(*error)
 
 
 def _opencv():

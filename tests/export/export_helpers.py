@@ -11,22 +11,10 @@ from PIL import Image
 from keras_shr.data.records import KeypointData
 from keras_shr.models import PairedHeatmapModel
 from keras_shr.skeletons import Skeleton
+from tests.dots import KEYPOINTS, SIZE, pictures
 
 ROOT = Path(__file__).resolve().parents[2]
-SIZE, HEATMAP, KEYPOINTS = 64, 16, 3
 SKELETON = Skeleton("three", ("left", "right", "top"), ((0, 2), (1, 2)), flip_pairs=((0, 1),))
-
-
-def pictures(count=8, seed=0):
-    """uint8 `(count, 64, 64, 3)` with a red, a green and a blue dot, and their keypoints."""
-    rng = np.random.default_rng(seed)
-    keypoints = np.full((count, KEYPOINTS, 3), 2, "float32")
-    keypoints[..., :2] = rng.uniform(8, SIZE - 8, (count, KEYPOINTS, 2))
-    rows, columns = np.mgrid[:SIZE, :SIZE]
-    square = (columns - keypoints[..., 0, None, None]) ** 2
-    square = square + (rows - keypoints[..., 1, None, None]) ** 2
-    images = 40 + 200 * np.exp(-square / 18) + rng.uniform(0, 15, (count, 3, SIZE, SIZE))
-    return np.moveaxis(images, 1, -1).clip(0, 255).astype("uint8"), keypoints
 
 
 def dataset(count=8, seed=0):

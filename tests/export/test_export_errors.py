@@ -5,12 +5,13 @@ import sys
 import keras
 import numpy as np
 import pytest
-from export_helpers import pictures, solving_model
+from export_helpers import solving_model
 
 from keras_shr.cli import main
 from keras_shr.errors import KerasShrError
 from keras_shr.export import ExportedModel, export_model
 from keras_shr.models import PairedHeatmapModel
+from tests.dots import pictures
 
 TENSORFLOW = keras.backend.backend() == "tensorflow"
 on_tensorflow = pytest.mark.skipif(not TENSORFLOW, reason="export runs on TensorFlow")

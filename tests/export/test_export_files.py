@@ -9,23 +9,14 @@ import sys
 import keras
 import numpy as np
 import pytest
-from export_helpers import (
-    HEATMAP,
-    KEYPOINTS,
-    SIZE,
-    SKELETON,
-    documented_code,
-    documented_decoder,
-    numpy,
-    pictures,
-    solving_model,
-)
+from export_helpers import SKELETON, documented_code, documented_decoder, numpy, solving_model
 
 import keras_shr
 from keras_shr.errors import KerasShrError
 from keras_shr.export import ExportedModel, export_model, gpu_problems, tflite
 from keras_shr.export.graph import Graph
 from keras_shr.models import StableHeatmapRegressor
+from tests.dots import HEATMAP, KEYPOINTS, SIZE, pictures
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="export runs on TensorFlow"

@@ -1,14 +1,13 @@
 """Small networks and pictures of coloured dots for the tests of the models."""
 
 import keras
-import numpy as np
 
 from keras_shr.data.records import KeypointData
 from keras_shr.models import PairedHeatmapModel, StableHeatmapRegressor
 from keras_shr.skeletons import Skeleton
+from tests.dots import KEYPOINTS, SIZE, pictures
 
 TENSORFLOW = keras.backend.backend() == "tensorflow"
-SIZE, HEATMAP, KEYPOINTS = 64, 16, 3
 QUICK = ("contrast", "gaussian_noise")
 SKELETON = Skeleton("three", ("left", "right", "top"), flip_pairs=((0, 1),))
 PAPER = {
@@ -18,18 +17,6 @@ PAPER = {
     "supervise_perturbed": False,
 }
 STILL = {"rotation": 5.0, "scale": (0.95, 1.05), "shift": 0.02, "flip": 0.0}
-
-
-def pictures(count=8, seed=0):
-    """uint8 `(count, 64, 64, 3)` with a red, a green and a blue dot, and their keypoints."""
-    rng = np.random.default_rng(seed)
-    keypoints = np.full((count, KEYPOINTS, 3), 2, "float32")
-    keypoints[..., :2] = rng.uniform(8, SIZE - 8, (count, KEYPOINTS, 2))
-    rows, columns = np.mgrid[:SIZE, :SIZE]
-    square = (columns - keypoints[..., 0, None, None]) ** 2
-    square = square + (rows - keypoints[..., 1, None, None]) ** 2
-    images = 40 + 200 * np.exp(-square / 18) + rng.uniform(0, 15, (count, 3, SIZE, SIZE))
-    return np.moveaxis(images, 1, -1).clip(0, 255).astype("uint8"), keypoints
 
 
 def dataset(count=8, seed=0):

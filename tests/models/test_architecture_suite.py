@@ -13,10 +13,11 @@ from unittest import mock
 import keras
 import numpy as np
 import pytest
-from model_helpers import KEYPOINTS, QUICK, SIZE, STILL, TENSORFLOW, compiled, numpy, pictures
+from model_helpers import QUICK, STILL, TENSORFLOW, compiled, numpy
 
 from keras_shr.models import PairedHeatmapModel, StableHeatmapRegressor
 from keras_shr.models.networks import stacked_hourglass
+from tests.dots import KEYPOINTS, SIZE, pictures
 
 NAMES = (
     "hrnet_w18",

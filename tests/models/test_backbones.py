@@ -11,13 +11,14 @@ from backbone_parity import (
     random_weights,
     recorded,
 )
-from model_helpers import QUICK, SIZE, TENSORFLOW, compiled, numpy, pictures
+from model_helpers import QUICK, TENSORFLOW, compiled, numpy
 
 from keras_shr.errors import KerasShrError
 from keras_shr.models import StableHeatmapRegressor
 from keras_shr.models.backbones import BACKBONES, build_backbone, hrnet
 from keras_shr.models.backbones._common import load_own_weights
 from keras_shr.models.weights import from_torch, state_dict_shapes
+from tests.dots import SIZE, pictures
 
 LIGHT = ("shufflenet_v2_x0_5",)  # the others' graphs take the CPU seconds to build and to train
 NAMES = [pytest.param(name, marks=() if name in LIGHT else pytest.mark.slow) for name in BACKBONES]

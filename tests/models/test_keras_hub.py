@@ -6,7 +6,9 @@ import warnings
 import keras
 import numpy as np
 import pytest
-from model_helpers import SIZE, compiled, pictures, small_regressor
+from model_helpers import compiled, small_regressor
+
+from tests.dots import SIZE, pictures
 
 pytestmark = [
     pytest.mark.keras_hub,

@@ -3,20 +3,13 @@
 import keras
 import numpy as np
 import pytest
-from model_helpers import (
-    TENSORFLOW,
-    compiled,
-    dataset,
-    numpy,
-    pictures,
-    tiny_model,
-    tiny_network,
-)
+from model_helpers import TENSORFLOW, compiled, dataset, numpy, tiny_model, tiny_network
 
 from keras_shr.errors import KerasShrError
 from keras_shr.models import WarmupCosine
 from keras_shr.models.optimization import count_steps
 from keras_shr.training.batches import Batches
+from tests.dots import pictures
 
 
 def test_fit_before_compile_says_so():

@@ -4,19 +4,10 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from model_helpers import (
-    HEATMAP,
-    KEYPOINTS,
-    SIZE,
-    TENSORFLOW,
-    compiled,
-    dataset,
-    numpy,
-    pictures,
-    tiny_model,
-)
+from model_helpers import TENSORFLOW, compiled, dataset, numpy, tiny_model
 
 from keras_shr.training.batches import Batches
+from tests.dots import HEATMAP, KEYPOINTS, SIZE, pictures
 
 
 @pytest.mark.parametrize("shape", [pytest.param((6,), marks=pytest.mark.slow), (6, KEYPOINTS)])

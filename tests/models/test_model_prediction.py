@@ -3,22 +3,12 @@
 import keras
 import numpy as np
 import pytest
-from model_helpers import (
-    HEATMAP,
-    KEYPOINTS,
-    SIZE,
-    TENSORFLOW,
-    compiled,
-    numpy,
-    pictures,
-    small_regressor,
-    tiny_model,
-    tiny_network,
-)
+from model_helpers import TENSORFLOW, compiled, numpy, small_regressor, tiny_model, tiny_network
 
 from keras_shr.errors import KerasShrError
 from keras_shr.heatmaps import decode, heatmap_to_image
 from keras_shr.models import PairedHeatmapModel, StableHeatmapRegressor
+from tests.dots import HEATMAP, KEYPOINTS, SIZE, pictures
 
 
 def test_images_in_maps_out(make):

@@ -3,15 +3,9 @@
 import keras
 import numpy as np
 import pytest
-from model_helpers import (
-    PAPER,
-    SKELETON,
-    STILL,
-    numpy,
-    pictures,
-    tiny_model,
-    tiny_network,
-)
+from model_helpers import PAPER, SKELETON, STILL, numpy, tiny_model, tiny_network
+
+from tests.dots import pictures
 
 
 def state_of(model):

@@ -5,13 +5,9 @@ import itertools
 import keras
 import numpy as np
 import pytest
-from model_helpers import (
-    compiled,
-    numpy,
-    pictures,
-    tiny_model,
-    tiny_network,
-)
+from model_helpers import compiled, numpy, tiny_model, tiny_network
+
+from tests.dots import pictures
 
 
 def combinations():

@@ -6,26 +6,14 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from model_helpers import (
-    HEATMAP,
-    KEYPOINTS,
-    PAPER,
-    QUICK,
-    SIZE,
-    SKELETON,
-    STILL,
-    compiled,
-    numpy,
-    pictures,
-    tiny_model,
-    tiny_network,
-)
+from model_helpers import PAPER, QUICK, SKELETON, STILL, compiled, numpy, tiny_model, tiny_network
 from model_oracle import loss as oracle_loss
 from model_oracle import output_map, target_map
 
 from keras_shr.errors import KerasShrError
 from keras_shr.models import PairedHeatmapModel
 from keras_shr.perturbations import perturb
+from tests.dots import HEATMAP, KEYPOINTS, SIZE, pictures
 from tests.gradients import gradient
 
 TARGETS = ("gaussian", "highly_differentiated")

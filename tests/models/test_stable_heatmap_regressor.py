@@ -3,19 +3,11 @@
 import keras
 import numpy as np
 import pytest
-from model_helpers import (
-    HEATMAP,
-    KEYPOINTS,
-    QUICK,
-    SIZE,
-    compiled,
-    numpy,
-    pictures,
-    small_regressor,
-)
+from model_helpers import QUICK, compiled, numpy, small_regressor
 
 from keras_shr.errors import KerasShrError
 from keras_shr.models import StableHeatmapRegressor
+from tests.dots import HEATMAP, KEYPOINTS, SIZE, pictures
 
 
 def pyramid():

@@ -5,13 +5,14 @@ import keras
 import numpy as np
 import pytest
 from backbone_parity import checksum, random_images, random_weights, relative_difference
-from model_helpers import QUICK, SIZE, TENSORFLOW, numpy, pictures
+from model_helpers import QUICK, TENSORFLOW, numpy
 
 from keras_shr.errors import KerasShrError
 from keras_shr.models import PairedHeatmapModel, StableHeatmapRegressor
 from keras_shr.models.backbones._torch_like import NearestUpSampling2D
 from keras_shr.models.networks import stacked_hourglass
 from keras_shr.models.weights import from_torch, state_dict_shapes
+from tests.dots import SIZE, pictures
 
 
 @pytest.fixture(scope="module")

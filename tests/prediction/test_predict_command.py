@@ -120,6 +120,14 @@ def test_errors_are_one_line(model, tmp_path, monkeypatch, capfd, words, message
     assert not (tmp_path / "out").exists()
 
 
+def test_a_video_with_boxes_that_are_not_there(model, tmp_path, capsys):
+    with VideoWriter(tmp_path / "clip.mp4", 25) as writer:
+        writer.write(lamps(240, 320, POINTS, 5))
+    arguments = ["predict", model, str(tmp_path / "clip.mp4"), "--output", str(tmp_path / "out")]
+    assert main([*arguments, "--boxes", str(tmp_path / "none.json")]) == 1
+    assert "none.json: expected an object {file name:" in capsys.readouterr().err
+
+
 def test_a_file_that_is_no_video(model, tmp_path, capfd):
     (tmp_path / "a.mp4").write_bytes(b"no video at all")
     arguments = ["predict", model, str(tmp_path / "a.mp4"), "--output", str(tmp_path / "out")]

@@ -12,7 +12,6 @@ import keras_shr
 from keras_shr.data.images import SquareBox
 from keras_shr.errors import DataError, KerasShrError
 from keras_shr.prediction import OneEuroFilter, Predictor, Tracker
-from keras_shr.prediction.predictor import _from_crop
 
 POINTS = [(40, 60), (90, 50), (70, 20)]
 
@@ -28,7 +27,7 @@ def predictor():
 def test_crops_map_back(left, top, side, size, seed):
     points = np.random.default_rng(seed % 2**32).uniform(-20, 300, (5, 2))
     box = SquareBox(left, top, side)
-    back = _from_crop(box.map_points(points, size), box, size)
+    back = box.unmap_points(box.map_points(points, size), size)
     np.testing.assert_allclose(back, points, atol=1e-6)
 
 
