@@ -19,13 +19,14 @@ import csv
 import itertools
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
 import time
 from pathlib import Path
 from unittest import mock
+
+import machine
 
 FIELDS = (
     "machine",
@@ -50,32 +51,6 @@ STEPS = {
     "paired step, perturbation and augmentation apart": {"augmentation": None},
     "paired step with its ten perturbations": {"perturb": True},
 }
-
-
-def machine_name():
-    """Processor and cores, for the table; never the machine's own name."""
-    name = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        models = [line for line in info.read_text().splitlines() if line.startswith("model name")]
-        name = models[0].split(":", 1)[1].strip() if models else name
-    return f"{name}, {os.cpu_count()} cores"
-
-
-def accelerator():
-    """The name of the device that the backend computes on, empty for a CPU."""
-    import keras
-
-    if keras.config.backend() == "jax":
-        import jax
-
-        device = jax.devices()[0]
-        return "" if device.platform == "cpu" else device.device_kind
-    import tensorflow as tf
-
-    devices = tf.config.list_physical_devices("GPU")
-    details = tf.config.experimental.get_device_details(devices[0]) if devices else {}
-    return details.get("device_name", "")
 
 
 def network_options(options):
@@ -177,7 +152,7 @@ def measure(options):
         clock, cpu = (statistics.median(turn[what][i] for turn in turns) for i in (0, 1))
         rows.append(
             {
-                "machine": accelerator() or machine_name(),
+                "machine": machine.accelerator() or machine.processor_and_cores(),
                 "backend": os.environ["KERAS_BACKEND"],
                 "jit_compile": runs[what][0].jit_compile,
                 "image_size": options.size,

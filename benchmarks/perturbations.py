@@ -7,16 +7,22 @@ turns counts. The reference perturbs one image at a time, in as many processes a
 "mixture" is a random kind out of the ten of training for each image: `perturb` against the
 reference's mean over the ten kinds. With `--peers`, other libraries that are installed take part
 (benchmarks/peers.py). The first, compiling call is timed apart.
+
+On an accelerator the images are on the device before and stay there after; a turn is ten calls.
+Its rows say too how many bytes a second go in and out (each picture counted once each way), and
+that as a share of what a plain copy of the batch reached in the same run. With `--transfer` one
+more row each has the way from and to the processor's memory.
 """
 
 import argparse
 import csv
 import os
-import platform
 import statistics
 import sys
 import time
 from pathlib import Path
+
+import machine
 
 from keras_shr import _compile
 from keras_shr.files import replacing
@@ -37,20 +43,12 @@ FIELDS = (
     "load",
     "command",
 )
-
-
-def machine_name():
-    """The processor's name, never the machine's own."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return models[0] if models else platform.processor() or platform.machine()
+ON_DEVICE = ("gigabytes_per_s", "share_of_copy")
+CALLS = 10
 
 
 def compiled(function, jit_compile, example):
-    """`function(images, seed)` compiled for the backend; gives a NumPy array."""
-    import numpy as np
-
+    """`function(images, seed)` compiled for the backend."""
     options = {}
     if not keras_is_jax():
         import tensorflow as tf
@@ -58,8 +56,42 @@ def compiled(function, jit_compile, example):
         shapes = {"uint8": [None, *example.shape[1:]], "uint32": [2]}
         signature = [tf.TensorSpec(shape, dtype) for dtype, shape in shapes.items()]
         options = {"input_signature": signature, "jit_compile": jit_compile}
-    run = _compile.compiled(function, **options)
-    return lambda *arguments: np.asarray(run(*arguments))
+    return _compile.compiled(function, **options)
+
+
+def on_device(images):
+    """Images in the accelerator's memory, and a function that waits for such a tensor."""
+    import numpy as np
+    from keras import ops
+
+    def wait(result):
+        np.asarray(result[0, 0, 0])
+
+    return ops.convert_to_tensor(images), wait
+
+
+def copy_speed(images, turns):
+    """Bytes a second that a copy of the batch on the device reads and writes."""
+    from keras import ops
+
+    there, wait = on_device(images)
+    # + 1 wraps around: no compiler can leave it out, and the bytes stay bytes.
+    copy = compiled(lambda x, seed: x + ops.cast(seed[0], "uint8"), True, images)
+    wait(copy(there, turn_seed(0)))
+    laps = []
+    for number in range(1, turns + 1):
+        start = time.perf_counter()
+        for call in range(CALLS):
+            found = copy(there, turn_seed(CALLS * number + call))
+        wait(found)
+        laps.append((time.perf_counter() - start) / CALLS)
+    return 2 * images.nbytes / statistics.median(laps)
+
+
+def turn_seed(number):
+    import numpy as np
+
+    return np.array([number, 0], "uint32")
 
 
 def seconds(function):
@@ -68,8 +100,9 @@ def seconds(function):
     return time.perf_counter() - start
 
 
-def native(kind, images, jit_compile):
-    """A function of a turn's number that perturbs the batch, and what its first call took."""
+def native(kind, images, jit_compile, transfer):
+    """Functions of a turn's number that perturb the batch, how many times each does, and what the
+    first call took."""
     import numpy as np
 
     from keras_shr import perturbations
@@ -84,9 +117,21 @@ def native(kind, images, jit_compile):
     run = compiled(function, jit_compile, images)
 
     def turn(number):
-        run(images, np.array([number, 0], "uint32"))
+        np.asarray(run(images, turn_seed(number)))
 
-    return turn, seconds(lambda: turn(0))
+    first = seconds(lambda: turn(0))
+    if not machine.accelerator():
+        return {"": (turn, 1)}, first
+    there, wait = on_device(images)
+
+    def turn_there(number):
+        for call in range(CALLS):
+            found = run(there, turn_seed(CALLS * number + call))
+        wait(found)
+
+    turn_there(0)
+    ways = {"": (turn_there, CALLS), ", from and to the host": (turn, 1)}
+    return ways if transfer else {"": ways[""]}, first
 
 
 def measure(options, images):
@@ -100,6 +145,7 @@ def measure(options, images):
     ways = {way: jit for way, jit in ways.items() if way.split()[1].lower() in options.ways}
     severity = [1 + i % 5 for i in range(len(images))]
     reference = {}
+    copy = copy_speed(images, options.turns) if machine.accelerator() else None
     with Perturber(options.cores or os.cpu_count()) as perturber:
 
         def reference_turn(kind, number, count):
@@ -110,11 +156,16 @@ def measure(options, images):
             ]
             np.concatenate(list(perturber.stream(tasks)))
 
-        for kind in (*(options.kinds or ALL_PERTURBATIONS), "mixture"):
-            turns = {}
-            first = {}
+        kinds = list(options.kinds or ALL_PERTURBATIONS)
+        if set(TRAINING_PERTURBATIONS) <= set(kinds):  # its reference is their mean
+            kinds.append("mixture")
+        for kind in kinds:
+            turns, first, calls = {}, {}, {}
             for way, jit in ways.items():
-                turns[way], first[way] = native(kind, images, jit)
+                found, compiling = native(kind, images, jit, options.transfer)
+                for how, (turn, count) in found.items():
+                    turns[way + how], calls[way + how] = turn, count
+                    first[way + how] = compiling
             if kind != "mixture":
                 reference_turn(kind, 0, 8)  # compiles glass blur, reads frost, in each process
                 turns["reference"] = lambda number, kind=kind: reference_turn(
@@ -125,13 +176,14 @@ def measure(options, images):
             times = {way: [] for way in turns}
             for number in range(1, options.turns + 1):
                 for way, turn in turns.items():
-                    times[way].append(seconds(lambda turn=turn, number=number: turn(number)))
+                    lap = seconds(lambda turn=turn, number=number: turn(number))
+                    times[way].append(lap / calls.get(way, 1))
             laps = {way: statistics.median(lap) for way, lap in times.items()}
             if kind == "mixture":
                 laps["reference"] = statistics.mean(reference[k] for k in TRAINING_PERTURBATIONS)
             reference[kind] = laps["reference"]
             for way, lap in laps.items():
-                yield {
+                row = {
                     "size": options.size,
                     "batch": options.batch,
                     "kind": kind,
@@ -140,6 +192,12 @@ def measure(options, images):
                     "ratio_to_reference": round(reference[kind] / lap, 2),
                     "first_call_s": round(first[way], 1) if way in first else "",
                 }
+                if calls.get(way) == CALLS:
+                    rate = 2 * images.nbytes / lap
+                    row |= zip(
+                        ON_DEVICE, (round(rate / 1e9, 1), round(rate / copy, 4)), strict=True
+                    )
+                yield row
 
 
 def keras_is_jax():
@@ -212,6 +270,7 @@ def main():
     parser.add_argument("--kinds", nargs="+", help="default: all fifteen")
     parser.add_argument("--ways", nargs="+", default=["graph", "xla", "jit"])
     parser.add_argument("--peers", action="store_true", help="other libraries too")
+    parser.add_argument("--transfer", action="store_true", help="time the way there and back too")
     parser.add_argument("--output", type=Path, default=Path("results/perturbations.csv"))
     parser.add_argument("--figure", type=Path, help="PNG of the ratios")
     options = parser.parse_args()
@@ -223,12 +282,13 @@ def main():
     import keras
 
     common = {
-        "machine": machine_name(),
-        "device": "cpu",
+        "machine": machine.processor(),
+        "device": machine.accelerator() or "cpu",
         "backend": keras.backend.backend(),
         "cores": options.cores or os.cpu_count(),
         "command": " ".join(["python", *sys.argv]),
     }
+    fields = FIELDS + (ON_DEVICE if machine.accelerator() else ())
     rows = []
     for row in measure(options, example(options.size, options.batch)):
         rows.append(common | row | {"load": round(os.getloadavg()[0], 1)})
@@ -237,10 +297,10 @@ def main():
             f"{row['ratio_to_reference']:7.2f} x reference, first call {row['first_call_s']} s",
             flush=True,
         )
-    with replacing(options.output) as temporary, temporary.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, FIELDS)
-        writer.writeheader()
-        writer.writerows(rows)
+        with replacing(options.output) as temporary, temporary.open("w", newline="") as stream:
+            writer = csv.DictWriter(stream, fields)
+            writer.writeheader()
+            writer.writerows(rows)
     if options.figure:
         draw(rows, options.figure)
 

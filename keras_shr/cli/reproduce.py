@@ -28,6 +28,14 @@ def add_arguments(parser):
         help="rendered (made on the spot), or data sets with train and test parts",
     )
     parser.add_argument("--size", default="cpu", help="cpu, gpu or paper")
+    parser.add_argument(
+        "--set",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME=VALUE",
+        help="change the size, as in steps=4000",
+    )
     parser.add_argument("--seeds", type=int, default=1, help="how many, counted from 0")
     parser.add_argument(
         "--video", metavar="DATA", help="consecutive labelled frames, to measure jitter on too"
@@ -41,13 +49,13 @@ def run(arguments):
         _end_at(arguments.time_limit)
     # The step of a method is compiled once for all seeds and all calls.
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", f"{arguments.output}/compiled")
-    from keras_shr.reproduction import reproduce
+    from keras_shr.reproduction import find_size, reproduce
 
     left = reproduce(
         arguments.suites,
         arguments.output,
         arguments.data,
-        arguments.size,
+        find_size(arguments.size, arguments.set),
         arguments.seeds,
         arguments.video,
         arguments.time_limit,

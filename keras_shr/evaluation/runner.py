@@ -7,6 +7,7 @@ import numpy as np
 from keras_shr._compile import without_retracing_warnings
 from keras_shr.data.images import resize_images
 from keras_shr.errors import KerasShrError
+from keras_shr.evaluation.kept_pictures import KeptPictures
 from keras_shr.evaluation.native_perturber import NativePerturber
 from keras_shr.evaluation.perturber import Perturber
 from keras_shr.evaluation.progress import Progress
@@ -64,7 +65,7 @@ def _chunk(data, protocol, start):
     return images, data.ids[start : start + CHUNK]
 
 
-def run(predictors, stores, data, protocol, workers=None, progress=True):
+def run(predictors, stores, data, protocol, workers=None, progress=True, kept=None):
     """Predict every chunk that a store misses.
 
     Each perturbed picture is made once and shown to all models that still need it; a chunk is
@@ -77,6 +78,7 @@ def run(predictors, stores, data, protocol, workers=None, progress=True):
         protocol: `Protocol`.
         workers: perturbation processes; None takes every core, 0 works in this process.
         progress: see `Progress`.
+        kept: a folder where perturbed pictures are kept for other evaluations, or None.
     """
     missing = {name: set(store.missing()) for name, store in stores.items()}
     chunks = sorted(set().union(*missing.values()))
@@ -85,7 +87,7 @@ def run(predictors, stores, data, protocol, workers=None, progress=True):
     conditions = len(protocol.conditions)
     left = sum(min(CHUNK, len(data) - start) for start in chunks)
     meter = Progress(len(data) * conditions, progress, done=(len(data) - left) * conditions)
-    with make_perturber(protocol, workers) as perturber, without_retracing_warnings():
+    with make_perturber(protocol, workers, kept) as perturber, without_retracing_warnings():
         every = (tasks(*_chunk(data, protocol, start), protocol) for start in chunks)
         blocks = perturber.stream(itertools.chain.from_iterable(every))
         for start in chunks:
@@ -105,9 +107,20 @@ def run(predictors, stores, data, protocol, workers=None, progress=True):
                 stores[name].write(start, answers[name] | _joined(found[name]))
 
 
-def make_perturber(protocol, workers=None):
+def keep_pictures(data, protocol, folder, workers=None, progress=True):
+    """Makes all perturbed pictures of an evaluation, for `run(..., kept=folder)`."""
+    meter = Progress(len(data) * len(protocol.conditions), progress)
+    with make_perturber(protocol, workers, folder) as perturber:
+        images = resize_images(data.images, protocol.size)
+        for block in perturber.stream(tasks(images, data.ids, protocol)):
+            meter.advance(len(block), "perturbing")
+
+
+def make_perturber(protocol, workers=None, kept=None):
     """What perturbs the pictures of an evaluation, by the protocol's implementation."""
-    return NativePerturber() if protocol.implementation == "native" else Perturber(workers)
+    native = protocol.implementation == "native"
+    perturber = NativePerturber() if native else Perturber(workers)
+    return perturber if kept is None else KeptPictures(perturber, kept)
 
 
 def _joined(found):

@@ -109,7 +109,8 @@ class RandomKeypointAffine(keras.layers.Layer):
     ):
         kwargs["dtype"] = "float32"
         super().__init__(**kwargs)
-        if not 0 < scale[0] <= scale[1]:
+        pair = isinstance(scale, list | tuple) and len(scale) == 2
+        if not pair or not 0 < scale[0] <= scale[1]:
             raise KerasShrError(f"scale must be (smallest, largest) above 0, got {scale}")
         if not 0 <= flip <= 1:
             raise KerasShrError(f"flip is a probability between 0 and 1, got {flip}")

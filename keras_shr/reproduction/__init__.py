@@ -2,7 +2,7 @@
 
 from keras_shr.reproduction.cells import Cell
 from keras_shr.reproduction.run import OutOfTime, reproduce
-from keras_shr.reproduction.sizes import SIZES, Size
+from keras_shr.reproduction.sizes import SIZES, Size, find_size
 from keras_shr.reproduction.suites import ARCHITECTURES, SUITES, planned_cells
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Cell",
     "OutOfTime",
     "Size",
+    "find_size",
     "planned_cells",
     "reproduce",
 ]

@@ -28,6 +28,7 @@ class Work:
         size: `Size`.
         data: name → `DataSet`.
         tests: name → `KeypointData`.
+        pictures: name → folder of the perturbed test images, or None.
         deadline: `Deadline`.
         say: prints one line of progress.
         workers: perturbing processes, None for all cores.
@@ -37,6 +38,7 @@ class Work:
     size: object
     data: dict
     tests: dict
+    pictures: dict
     deadline: object
     say: object
     workers: int | None = None

@@ -16,9 +16,10 @@ from keras_shr.files import read_json, remove_leftovers, write_json, write_text
 from keras_shr.reproduction import clock
 from keras_shr.reproduction.clock import Deadline, Estimate, OutOfTime
 from keras_shr.reproduction.data_sets import load_test, make_data_set, parse_data
+from keras_shr.reproduction.measures import perturbed_pictures
 from keras_shr.reproduction.one_cell import Work, is_done, run_cell
 from keras_shr.reproduction.results import write_tables
-from keras_shr.reproduction.sizes import SIZES
+from keras_shr.reproduction.sizes import find_size
 from keras_shr.reproduction.suites import planned_cells
 
 PLAN = "plan.json"
@@ -67,12 +68,11 @@ def reproduce(
     todo = _left(wanted, output, video)
     say(f"{len(wanted)} cells, {len(wanted) - len(todo)} of them done")
     try:
-        sets = _data_sets(output, specs, size, deadline, workers, say)
+        sets, tests, pictures = _data_sets(output, specs, size, deadline, workers, say)
     except OutOfTime:
         return todo
-    tests = {name: load_test(found, size) for name, found in sets.items()}
     frames = None if video is None else load_arrays(open_data(video, None, size.image_size), 0)
-    work = Work(size, sets, tests, deadline, say, workers or None, frames)
+    work = Work(size, sets, tests, pictures, deadline, say, workers or None, frames)
     with without_retracing_warnings():
         for _ in _worked_off(todo, output, work, say):
             write_tables(output, cells, size, sets)
@@ -89,9 +89,7 @@ def _left(cells, output, video):
 
 def _plan(output, suites, data, size, seeds):
     """The cells of this and of earlier calls; the settings must be the earlier ones."""
-    size = SIZES.get(size, size)
-    if isinstance(size, str):
-        raise KerasShrError(f"there is no size {size!r}; there are {', '.join(SIZES)}")
+    size = find_size(size) if isinstance(size, str) else size
     plan = {"size": size.to_dict(), "data": parse_data(data)}
     before = read_json(output / PLAN)
     if before is not None:
@@ -110,19 +108,28 @@ def _plan(output, suites, data, size, seeds):
 
 
 def _data_sets(output, specs, size, deadline, workers, say):
+    """Name → `DataSet`, name → test images, name → folder of their perturbed copies."""
     tell = clock.seldom(say, 10)
 
     def progress(done, count, part):
         tell(f"rendering: {done} of {count} ({part})")
         deadline.check()
 
-    sets = {}
+    def perturbing(done, total, left, text):
+        tell(f"perturbing the test images: {done} of {total}")
+        deadline.check()
+
+    sets, tests, pictures = {}, {}, {}
     for name, spec in specs.items():
         folder = output / "data" / name
         folder.mkdir(parents=True, exist_ok=True)
         with _lock(folder, wait=True):
             sets[name] = make_data_set(name, spec, size, folder, workers, progress)
-    return sets
+            tests[name] = load_test(sets[name], size)
+            pictures[name] = perturbed_pictures(
+                tests[name], size, folder / "perturbed", workers or None, perturbing
+            )
+    return sets, tests, pictures
 
 
 def _worked_off(todo, output, work, say):

@@ -1,7 +1,7 @@
 """A whole training run from a configuration."""
 
 from keras_shr.training.batches import Batches
-from keras_shr.training.config import Config, load_config
+from keras_shr.training.config import Config, assigned, load_config
 from keras_shr.training.run import train
 
-__all__ = ["Batches", "Config", "load_config", "train"]
+__all__ = ["Batches", "Config", "assigned", "load_config", "train"]

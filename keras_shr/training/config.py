@@ -60,21 +60,26 @@ class Config:
         Values are Python literals; anything that is none is a string.
         """
         values = dataclasses.asdict(self)
-        for assignment in assignments:
-            name, equals, text = assignment.partition("=")
-            if not equals:
-                raise KerasShrError(f"{assignment!r} is no setting; write name=value")
+        for name, value in assigned(assignments):
             top, _, inner = name.partition(".")
             if top not in values or (inner and not isinstance(values[top], dict)):
                 raise KerasShrError(
                     f"{name!r} is no setting; there are {', '.join(values)} and model.NAME"
                 )
-            value = _literal(text)
             if inner:
                 values[top] = values[top] | {inner: value}
             else:
                 values[top] = value
         return Config(**values)
+
+
+def assigned(words):
+    """Yields name and value of each `name=value` word; a value that is no literal is a string."""
+    for word in words:
+        name, equals, text = word.partition("=")
+        if not equals:
+            raise KerasShrError(f"{word!r} is no setting; write name=value")
+        yield name, _literal(text)
 
 
 def _literal(text):

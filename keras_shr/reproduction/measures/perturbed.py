@@ -5,7 +5,7 @@ from functools import partial
 from keras_shr.evaluation.bootstrap import Bootstrap
 from keras_shr.evaluation.predictor import Predictor
 from keras_shr.evaluation.protocol import EXTRA, Protocol
-from keras_shr.evaluation.runner import open_stores, run
+from keras_shr.evaluation.runner import keep_pictures, open_stores, run
 from keras_shr.evaluation.scores import FIELDS, measure
 from keras_shr.evaluation.summary import csv_text
 from keras_shr.files import write_text
@@ -14,11 +14,32 @@ from keras_shr.reproduction.clock import seldom
 from keras_shr.reproduction.measures.base import Measure, on_main
 
 _DRAWS = 500
+_FAMILIES = (ALL_PERTURBATIONS, SENSOR_PERTURBATIONS)
+_KEPT_BYTES = 4e9
+
+
+def perturbed_pictures(data, size, folder, workers=None, progress=False):
+    """The folder in which the perturbed test pictures of all cells now are.
+
+    They are the same for every cell, and making them would take longer than asking a small network.
+    None where they would take more than 4 GB.
+    """
+    protocols = [_protocol(data.images.shape[1:3], kinds, size) for kinds in _FAMILIES]
+    conditions = sum(len(protocol.conditions) for protocol in protocols)
+    if data.images.nbytes * conditions > _KEPT_BYTES:
+        return None
+    for protocol in protocols:
+        keep_pictures(data, protocol, folder, workers, progress)
+    return folder
+
+
+def _protocol(image_size, kinds, size):
+    return Protocol(image_size, kinds, size.severities)
 
 
 def _evaluate(cell, folder, work, model, file, kinds, store, kept):
     data = work.tests[cell.data]
-    protocol = Protocol(model.image_size, kinds, work.size.severities)
+    protocol = _protocol(model.image_size, kinds, work.size)
     predictor = {cell.key: Predictor(cell.key, model, protocol, batch_size=32)}
     stores = open_stores({cell.key: model}, data, protocol, folder / store)
     tell = seldom(work.say, 30)
@@ -27,7 +48,8 @@ def _evaluate(cell, folder, work, model, file, kinds, store, kept):
         work.deadline.check()
         tell(f"  evaluating: {done} of {total} pictures ({text})")
 
-    run(predictor, stores, data, protocol, work.workers, progress)
+    pictures = work.pictures[cell.data]
+    run(predictor, stores, data, protocol, work.workers, progress, pictures)
     predictions = stores[cell.key].read()
     found = measure(cell.key, predictions, data, protocol, Bootstrap(data.groups, draws=_DRAWS))
     write_text(folder / file, csv_text([row for row in found.rows if kept(row)], FIELDS))

@@ -1,0 +1,33 @@
+"""What a benchmark ran on, in words; never the machine's own name."""
+
+import os
+import platform
+from pathlib import Path
+
+
+def processor():
+    """The processor's name."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor() or platform.machine()
+
+
+def processor_and_cores():
+    return f"{processor()}, {os.cpu_count()} cores"
+
+
+def accelerator():
+    """The name of the device that the backend computes on, empty for a CPU."""
+    import keras
+
+    if keras.config.backend() == "jax":
+        import jax
+
+        device = jax.devices()[0]
+        return "" if device.platform == "cpu" else device.device_kind
+    import tensorflow as tf
+
+    devices = tf.config.list_physical_devices("GPU")
+    details = tf.config.experimental.get_device_details(devices[0]) if devices else {}
+    return details.get("device_name", "")
