@@ -1,4 +1,4 @@
-"""What `make` does, for any system: python tasks.py setup | demo | test | test-all | lint
+"""What `make` does, for any system: python tasks.py setup | demo | test | test-all | lint | docs
 
 Each task first brings an environment up to date: `.venv` in the project, made with a Python from
 3.11 to 3.13 and installed from requirements.txt; nothing happens where that is done already.
@@ -107,9 +107,18 @@ def test(environment, everything, arguments):
     run(*pytest, "-p", "tests.hide_tensorflow", *jax, *arguments, KERAS_BACKEND="jax")
 
 
+def docs(environment, arguments):
+    """The API reference as HTML in site/api, from the docstrings."""
+    python = program(environment, "python")
+    if subprocess.run([str(python), "-c", "import pdoc"], stderr=subprocess.DEVNULL).returncode:
+        pip = (python, "-m", "pip", "--disable-pip-version-check")
+        run(*pip, "install", "--quiet", "-e", ".[docs]")
+    run(python, "docs/api/make.py", *(arguments or ["site/api"]))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("task", choices=["setup", "demo", "test", "test-all", "lint"])
+    parser.add_argument("task", choices=["setup", "demo", "test", "test-all", "lint", "docs"])
     parser.add_argument(
         "--environment", type=Path, default=ROOT / ".venv", help="folder of the environment"
     )
@@ -125,6 +134,8 @@ def main():
         ruff = program(environment, "ruff")
         run(ruff, "check", ".")
         run(ruff, "format", "--check", ".")
+    elif options.task == "docs":
+        docs(environment, options.arguments)
     elif options.task != "setup":
         test(environment, options.task == "test-all", options.arguments)
 

@@ -56,7 +56,14 @@ class Canvas:
         return tuple((np.asarray(point[:2], float) + 0.5) * self.scale)
 
     def segment(self, start, end, color, width=1.0, outline=True):
-        """A line between two points, in pixels of the image."""
+        """A line.
+
+        Args:
+            start, end: x, y in pixels of the image.
+            color: red, green, blue, 0 to 255.
+            width: factor on the canvas's line.
+            outline: whether the line gets a dark rim.
+        """
         ends = [self._at(start), self._at(end)]
         thick = max(1, round(self.line * width))
         if outline:  # a dark rim keeps it visible on any background
@@ -64,7 +71,13 @@ class Canvas:
         self._draw.line(ends, color, thick)
 
     def dot(self, point, color, radius=1.5):
-        """A filled circle with a dark rim."""
+        """A filled circle with a dark rim.
+
+        Args:
+            point: x, y in pixels of the image.
+            color: red, green, blue, 0 to 255.
+            radius: in widths of the canvas's line.
+        """
         (x, y), r = self._at(point), self.line * radius
         rim = max(1, round(0.3 * self.line))
         self._draw.ellipse((x - r, y - r, x + r, y + r), color, BLACK, rim)
@@ -76,6 +89,9 @@ class Canvas:
             keypoints: `(keypoints, 2 or 3)` in pixels of the image.
             skeleton: `Skeleton`.
             color: of everything; None gives each limb its own.
+            width: of the bones: factor on the canvas's line.
+            dots: whether to draw the joints.
+            outline: whether bones get a dark rim.
         """
         keypoints = np.asarray(keypoints, float)
         shown = np.isfinite(keypoints[:, :2]).all(1)
@@ -95,7 +111,16 @@ class Canvas:
 
 
 def draw_skeleton(image, keypoints, skeleton, color=None, width=384):
-    """`image` enlarged to `width` with keypoints and bones (see `Canvas.skeleton`)."""
+    """An image enlarged to `width` with keypoints and bones.
+
+    Args:
+        image: uint8 `(height, width, 3)`.
+        keypoints, skeleton, color: see `Canvas.skeleton`.
+        width: of the result in pixels.
+
+    Returns:
+        uint8 `(height, width, 3)`.
+    """
     canvas = Canvas(image, width)
     canvas.skeleton(keypoints, skeleton, color)
     return canvas.image()

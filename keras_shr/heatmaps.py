@@ -108,7 +108,11 @@ def highly_differentiated_heatmap(
 
 
 def multi_label_map(keypoints, heatmap_size, alpha=0.7, threshold=8, metric="chessboard"):
-    """1 where the highly differentiated heatmap is positive, else 0 (arguments as there)."""
+    """1 where the highly differentiated heatmap is positive, else 0.
+
+    Args:
+        keypoints, heatmap_size, alpha, threshold, metric: see `highly_differentiated_heatmap`.
+    """
     heatmap = highly_differentiated_heatmap(keypoints, heatmap_size, alpha, threshold, metric)
     return ops.cast(heatmap > 0, "float32")
 
@@ -137,7 +141,11 @@ def image_to_heatmap(keypoints, image_size, heatmap_size):
 
 
 def heatmap_to_image(keypoints, image_size, heatmap_size):
-    """The inverse of `image_to_heatmap`, with the arguments in the same order."""
+    """Keypoints from heatmap to image pixels, the inverse of `image_to_heatmap`.
+
+    Args:
+        keypoints, image_size, heatmap_size: see `image_to_heatmap`, in the same order.
+    """
     return _rescale(keypoints, heatmap_size, image_size)
 
 

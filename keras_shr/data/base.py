@@ -89,6 +89,7 @@ def clean_keypoints(values, count: int, where: str) -> np.ndarray:
     Args:
         values: `count` rows of x, y or of x, y, visibility (without it: 2, seen). Coordinates of
             rows with visibility 0 may be anything, NaN and None included.
+        count: how many keypoints there have to be.
         where: file and record, for errors.
 
     Raises:

@@ -22,7 +22,8 @@ class Manifest:
         name, kind, split, options: of the reader that the records came from.
         source: the folder or file they came from, for the record only.
         size: height and width of the images in pixels.
-        image_format: `"jpeg"` or `"png"`; `quality` is JPEG's.
+        image_format: `"jpeg"` or `"png"`.
+        quality: of the JPEGs, 1 to 100; None for PNG.
         skeleton: of the keypoints.
         ids_sha256: of all ids, one a line.
         shards: the files in order, with records, bytes and SHA-256 of each.

@@ -34,11 +34,13 @@ def tfrecord_dataset(
             new order each epoch. Without it the records come in the reader's order.
         seed: makes the shuffled orders repeatable.
         repeat: go on for ever (then `fit` needs `steps_per_epoch`).
-        shard_index: which of `shard_count` parts of the records this process decodes; the parts
-            do not overlap and differ by at most one record.
+        shard_index: which of `shard_count` parts of the records this process decodes, from 0; the
+            parts do not overlap and differ by at most one record.
+        shard_count: number of parts, one for each process.
         elements: `"pair"`: (images, keypoints); `"dict"`: all of image, keypoints, id, group and
             index. Images are uint8 `(size, size, 3)`, keypoints float32 `(keypoints, 3)`.
         drop_remainder: leave out a last batch that is not full.
+        buffer: records in the window that is shuffled.
         verify: when to compare the shards with the manifest's checksums. `"open"`: all of them
             now (about a second for each gigabyte), so that damage is a DataError before training
             begins. `"stream"`: each shard when its turn comes, for data too large for that; the

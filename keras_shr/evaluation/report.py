@@ -38,6 +38,7 @@ class Report:
         differences: each model against the first.
         scores: `Scores` of each model.
         protocol: `Protocol`.
+        data_name: what the page calls the data.
         facts: what else `scores.json` says about the run.
         figures: path → caption.
         examples: model → paths of its worst examples.
@@ -57,10 +58,12 @@ class Report:
 
     @property
     def rows(self):
+        """Every figure of every model, as in `scores.csv`."""
         return [row for one in self.scores for row in one.rows]
 
     @property
     def page(self):
+        """Path of the HTML page."""
         return self.output / "report.html"
 
 

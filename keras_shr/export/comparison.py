@@ -182,6 +182,10 @@ def milliseconds(call, images, repeats):
 def write_comparison(comparison, path):
     """A comparison as .json (all of it) or .csv (its rows).
 
+    Args:
+        comparison: what `compare_export` returned.
+        path: the file to write.
+
     Raises:
         KerasShrError: the name ends otherwise.
     """

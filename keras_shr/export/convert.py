@@ -13,7 +13,9 @@ from keras_shr.files import replacing, replacing_folder, write_json
 
 SUFFIXES = {"saved_model": "", "tflite": ".tflite", "onnx": ".onnx"}
 FORMATS = tuple(SUFFIXES)
+"""What `export_model` writes."""
 QUANTIZATIONS = ("none", "float16", "int8")
+"""How `export_model` stores weights; int8 computes in it too."""
 
 
 def export_model(

@@ -32,104 +32,164 @@ class KindPerturbation(RandomPerturbation):
 
 @keras.saving.register_keras_serializable(package="keras_shr")
 class BrightnessPerturbation(KindPerturbation):
-    """Adds to the value of HSV. See `KindPerturbation`."""
+    """Adds to the value of HSV.
+
+    Args:
+        severities, force, seed, kwargs: see `RandomPerturbation`, which it is with this one kind.
+    """
 
     kind = "brightness"
 
 
 @keras.saving.register_keras_serializable(package="keras_shr")
 class DefocusBlurPerturbation(KindPerturbation):
-    """Blurs by a disk, like a lens out of focus. See `KindPerturbation`."""
+    """Blurs by a disk, like a lens out of focus.
+
+    Args:
+        severities, force, seed, kwargs: see `RandomPerturbation`, which it is with this one kind.
+    """
 
     kind = "defocus_blur"
 
 
 @keras.saving.register_keras_serializable(package="keras_shr")
 class ZoomBlurPerturbation(KindPerturbation):
-    """Averages the image over several zooms into it. See `KindPerturbation`."""
+    """Averages the image over several zooms into it.
+
+    Args:
+        severities, force, seed, kwargs: see `RandomPerturbation`, which it is with this one kind.
+    """
 
     kind = "zoom_blur"
 
 
 @keras.saving.register_keras_serializable(package="keras_shr")
 class FrostPerturbation(KindPerturbation):
-    """Lays a photograph of a frosted pane over the image. See `KindPerturbation`."""
+    """Lays a photograph of a frosted pane over the image.
+
+    Args:
+        severities, force, seed, kwargs: see `RandomPerturbation`, which it is with this one kind.
+    """
 
     kind = "frost"
 
 
 @keras.saving.register_keras_serializable(package="keras_shr")
 class ContrastPerturbation(KindPerturbation):
-    """Shrinks the distance to the mean grey level. See `KindPerturbation`."""
+    """Shrinks the distance to the mean grey level.
+
+    Args:
+        severities, force, seed, kwargs: see `RandomPerturbation`, which it is with this one kind.
+    """
 
     kind = "contrast"
 
 
 @keras.saving.register_keras_serializable(package="keras_shr")
 class GaussianNoisePerturbation(KindPerturbation):
-    """Adds normal noise. See `KindPerturbation`."""
+    """Adds normal noise.
+
+    Args:
+        severities, force, seed, kwargs: see `RandomPerturbation`, which it is with this one kind.
+    """
 
     kind = "gaussian_noise"
 
 
 @keras.saving.register_keras_serializable(package="keras_shr")
 class GlassBlurPerturbation(KindPerturbation):
-    """Shuffles neighbouring pixels, like a pane of frosted glass. See `KindPerturbation`."""
+    """Shuffles neighbouring pixels, like a pane of frosted glass.
+
+    Args:
+        severities, force, seed, kwargs: see `RandomPerturbation`, which it is with this one kind.
+    """
 
     kind = "glass_blur"
 
 
 @keras.saving.register_keras_serializable(package="keras_shr")
 class MotionBlurPerturbation(KindPerturbation):
-    """Smears the image along a random direction. See `KindPerturbation`."""
+    """Smears the image along a random direction.
+
+    Args:
+        severities, force, seed, kwargs: see `RandomPerturbation`, which it is with this one kind.
+    """
 
     kind = "motion_blur"
 
 
 @keras.saving.register_keras_serializable(package="keras_shr")
 class ShotNoisePerturbation(KindPerturbation):
-    """Draws each pixel's photons from a Poisson law. See `KindPerturbation`."""
+    """Draws each pixel's photons from a Poisson law.
+
+    Args:
+        severities, force, seed, kwargs: see `RandomPerturbation`, which it is with this one kind.
+    """
 
     kind = "shot_noise"
 
 
 @keras.saving.register_keras_serializable(package="keras_shr")
 class SnowPerturbation(KindPerturbation):
-    """Adds streaks of falling snow and pales the picture. See `KindPerturbation`."""
+    """Adds streaks of falling snow and pales the picture.
+
+    Args:
+        severities, force, seed, kwargs: see `RandomPerturbation`, which it is with this one kind.
+    """
 
     kind = "snow"
 
 
 @keras.saving.register_keras_serializable(package="keras_shr")
 class GaussianBlurPerturbation(KindPerturbation):
-    """Blurs by a Gaussian. Kept for evaluation. See `KindPerturbation`."""
+    """Blurs by a Gaussian. Kept for evaluation.
+
+    Args:
+        severities, force, seed, kwargs: see `RandomPerturbation`, which it is with this one kind.
+    """
 
     kind = "gaussian_blur"
 
 
 @keras.saving.register_keras_serializable(package="keras_shr")
 class JPEGCompressionPerturbation(KindPerturbation):
-    """Compresses as JPEG and decodes again. Kept for evaluation. See `KindPerturbation`."""
+    """Compresses as JPEG and decodes again. Kept for evaluation.
+
+    Args:
+        severities, force, seed, kwargs: see `RandomPerturbation`, which it is with this one kind.
+    """
 
     kind = "jpeg_compression"
 
 
 @keras.saving.register_keras_serializable(package="keras_shr")
 class SaturatePerturbation(KindPerturbation):
-    """Changes the saturation of HSV. Kept for evaluation. See `KindPerturbation`."""
+    """Changes the saturation of HSV. Kept for evaluation.
+
+    Args:
+        severities, force, seed, kwargs: see `RandomPerturbation`, which it is with this one kind.
+    """
 
     kind = "saturate"
 
 
 @keras.saving.register_keras_serializable(package="keras_shr")
 class SpatterPerturbation(KindPerturbation):
-    """Splashes water or mud on the lens. Kept for evaluation. See `KindPerturbation`."""
+    """Splashes water or mud on the lens. Kept for evaluation.
+
+    Args:
+        severities, force, seed, kwargs: see `RandomPerturbation`, which it is with this one kind.
+    """
 
     kind = "spatter"
 
 
 @keras.saving.register_keras_serializable(package="keras_shr")
 class SpeckleNoisePerturbation(KindPerturbation):
-    """Adds normal noise, more to brighter pixels. Kept for evaluation. See `KindPerturbation`."""
+    """Adds normal noise, more to brighter pixels. Kept for evaluation.
+
+    Args:
+        severities, force, seed, kwargs: see `RandomPerturbation`, which it is with this one kind.
+    """
 
     kind = "speckle_noise"

@@ -32,10 +32,19 @@ def affine_matrices(angle, scale, shift, flip, size):
 
 
 def transform_keypoints(keypoints, matrices, flip, flip_order):
-    """Keypoints `(batch, keypoints, 3)` under `affine_matrices`, mirror pairs swapped.
+    """Keypoints under `affine_matrices`, mirror pairs swapped.
 
     A keypoint that leaves the image keeps its coordinates and visibility; targets and metrics
     decide about the frame.
+
+    Args:
+        keypoints: `(batch, keypoints, 3)`: x, y in pixels, visibility.
+        matrices: `(batch, 2, 3)`, from `affine_matrices`.
+        flip: bool `(batch,)`: which images are mirrored.
+        flip_order: index of each keypoint's mirror image, `Skeleton.flip_order`.
+
+    Returns:
+        float32 `(batch, keypoints, 3)`.
     """
     keypoints = ops.cast(ops.convert_to_tensor(keypoints), "float32")
     swapped = ops.take(keypoints, ops.convert_to_tensor(list(flip_order), "int32"), axis=1)
@@ -45,10 +54,14 @@ def transform_keypoints(keypoints, matrices, flip, flip_order):
 
 
 def warp_images(images, matrices):
-    """Images `(batch, height, width, channels)` under `affine_matrices`, bilinear.
+    """Images under `affine_matrices`, bilinear.
 
     Outside the source the nearest border pixel is repeated. A gather does the sampling because the
     projective operations of TensorFlow cannot be compiled by XLA.
+
+    Args:
+        images: `(batch, height, width, channels)`.
+        matrices: `(batch, 2, 3)`, from source to result.
     """
     height, width, channels = images.shape[1:]
     a, b, c, d = (matrices[:, i, j][:, None, None] for i in (0, 1) for j in (0, 1))
@@ -120,7 +133,13 @@ class RandomKeypointAffine(keras.layers.Layer):
         self.generator = keras.random.SeedGenerator(seed)
 
     def draw(self, seed, batch, size):
-        """Matrices `(batch, 2, 3)` and flips `(batch,)` for images of `size`."""
+        """Matrices `(batch, 2, 3)` and flips `(batch,)`.
+
+        Args:
+            seed: `(2,)` integer tensor.
+            batch: how many.
+            size: `(height, width)` of the images.
+        """
         angles, scales, shifts, flips = _random.split(seed, 4)
         largest = math.radians(self.rotation)
         angle = _random.uniform((batch,), angles, -largest, largest)

@@ -24,6 +24,7 @@ class RandomPerturbation(keras.layers.Layer):
         severities: severities to draw from, out of 1 to 5.
         force: accept kinds that are kept for evaluation.
         seed: integer; two layers with the same seed perturb alike. None picks one.
+        kwargs: of `keras.layers.Layer`.
 
     Call arguments:
         images: `(batch, height, width, channels)` in [0, 255], uint8 or float, not rescaled.

@@ -78,7 +78,12 @@ class MaximumStabilityLoss(KeypointLoss):
 
 @keras.saving.register_keras_serializable(package="keras_shr")
 class StabilityLoss(MaximumStabilityLoss):
-    """Loss around `stability` (Zheng et al. 2016); arguments as in `MaximumStabilityLoss`."""
+    """Loss around `stability` (Zheng et al. 2016), called like `MaximumStabilityLoss`.
+
+    Args:
+        stop_gradient, reduction: see `MaximumStabilityLoss`.
+        name: the loss's name.
+    """
 
     def __init__(self, stop_gradient=False, reduction="mean", name="stability"):
         super().__init__(stop_gradient=stop_gradient, reduction=reduction, name=name)

@@ -14,6 +14,7 @@ from keras_shr.methods.patch_gaussian import PG, PatchGaussian
 from keras_shr.methods.variants import VARIANTS
 
 METHODS = {method.name: method for method in (*VARIANTS, AT, AUGMIX, AUGMIX_NO_JSD, LIP, PG)}
+"""Name → `Method`: this package's, the paper's, its parts, those it is compared with."""
 
 __all__ = [
     "METHODS",

@@ -125,12 +125,13 @@ class AugMix(OwnViewsModel):
     With `consistency=False` it trains on one mixture alone, as the paper's ablation does.
 
     Args:
-        network, kwargs: see `PairedHeatmapModel`; `stability_weight` is the divergence's factor.
+        network, kwargs: see `PairedHeatmapModel`.
         width: chains in a mixture.
         depth: longest chain.
         level: largest strength of an operation, of 10.
         temperature: see above; for a Gaussian target without row-column correlation.
         consistency: see above.
+        stability_weight: the divergence's factor.
     """
 
     def __init__(

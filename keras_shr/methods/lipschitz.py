@@ -40,12 +40,13 @@ class LipschitzTraining(OwnViewsModel):
     (in a random direction bfloat16's rounding doubles it).
 
     Args:
-        network, kwargs: see `PairedHeatmapModel`; `stability_weight` is the factor of the penalty.
-            A trained baseline with 64x64 maps has a penalty of about 3, as much as its supervision
-            is of maps that are zero everywhere: a factor of 1 would ask for these.
+        network, kwargs: see `PairedHeatmapModel`.
         radius: distance of x' from x, root mean square over pixels and channels, in grey levels.
         iterations: of the power iteration.
         bound: K, a slope that costs nothing.
+        stability_weight: the factor of the penalty. A trained baseline with 64x64 maps has a
+            penalty of about 3, as much as its supervision is of maps that are zero everywhere: a
+            factor of 1 would ask for these.
     """
 
     views = 2
@@ -65,7 +66,13 @@ class LipschitzTraining(OwnViewsModel):
         return [images, images + self.steepest(images, seed)]
 
     def steepest(self, images, seed, iterations=None):
-        """The differences x' - x, of the images' shape: steps in which the maps move most."""
+        """The differences x' - x, of the images' shape: steps in which the maps move most.
+
+        Args:
+            images: `(batch, height, width, 3)` in 0..255.
+            seed: `(2,)` integer tensor, of the first direction.
+            iterations: of the power iteration; None takes the method's own.
+        """
         length = self.radius * (images.shape[1] * images.shape[2] * images.shape[3]) ** 0.5
         before = self.inference_maps(images)
 
@@ -90,7 +97,12 @@ class LipschitzTraining(OwnViewsModel):
         )
 
     def slopes(self, maps, images):
-        """`|r(x') - r(x)| / |x' - x|`, `(batch, keypoints)`, images in units of 255."""
+        """`|r(x') - r(x)| / |x' - x|`, `(batch, keypoints)`, images in units of 255.
+
+        Args:
+            maps: the output maps of x and of x'.
+            images: x and x', each `(batch, height, width, 3)`.
+        """
         squared = ops.sum(ops.square(maps[1] - maps[0]), axis=(1, 2))
         moved = squared > 0
         change = ops.where(moved, ops.sqrt(ops.where(moved, squared, 1.0)), 0.0)

@@ -101,6 +101,7 @@ def normalizer(y_true, normalize, scale=1.0):
             is the length, or "box": the longer side of the sample's box. The box is taken from
             the fourth column of `y_true` where there is one (the side in image px, repeated for
             each keypoint), else it is the bounding box of the labelled keypoints.
+        scale: factor from image px to reported px.
 
     A sample without a length (a joint of the pair has no label, all keypoints in one point) gets
     NaN: it cannot be measured and metrics leave it out.
@@ -133,8 +134,14 @@ def normalizer(y_true, normalize, scale=1.0):
 def keypoint_errors(y_true, y_pred, scale=1.0, normalize=None, worst=WORST_DISTANCE):
     """Distance of each prediction from its label, `(batch, keypoints)`.
 
-    In px after `scale`, or divided by `normalizer` where one is asked for. A prediction that is
-    NaN or Inf counts as `worst` px away. An error of a sample without a normaliser is NaN.
+    In px after `scale`, or divided by `normalizer` where one is asked for.
+
+    Args:
+        y_true: `(batch, keypoints, 2..4)`: x, y in image px first.
+        y_pred: `(batch, keypoints, 2 or 3)`: x, y and possibly a score.
+        scale: factor from image px to reported px.
+        normalize: see `normalizer`; the error of a sample without a normaliser is NaN.
+        worst: px that a NaN or Inf prediction counts as.
     """
     y_true, y_pred = as_float(y_true), as_float(y_pred)
     check_keypoints("y_true", y_true, (2, 3, 4))

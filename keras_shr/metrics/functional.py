@@ -4,14 +4,6 @@ They take NumPy arrays or tensors, run on either backend and return tensors: `fl
 `np.asarray(...)` makes plain numbers of them. The Keras metrics of the same names give the same
 values batch by batch. Everything is NaN ("no value") where no keypoint was counted.
 
-Common arguments:
-    y_true: `(batch, keypoints, 3)`: x, y in image px and visibility (0 no label, 1 hidden, 2 seen);
-        a fourth column may hold the side of the sample's box.
-    y_pred: `(batch, keypoints, 2 or 3)`: x, y and possibly a score.
-    scale: factor from image px to reported px: 256 / image size for the 256-px protocol.
-    visibility: "all" (labelled) or "seen" (visibility 2).
-    sample_weight: None, `(batch,)` or `(batch, keypoints)`.
-    normalize: see `normalizer`.
 A NaN or Inf prediction is never within a threshold, and is `worst` px away (the diagonal of the
 256-px crop unless told otherwise) where distances are averaged.
 """
@@ -34,7 +26,18 @@ _INF = float("inf")
 def pck(
     y_true, y_pred, threshold, *, normalize=None, scale=1.0, visibility="all", sample_weight=None
 ):
-    """Share of keypoints at most `threshold` (px, or normalisers) from their label."""
+    """Share of keypoints at most `threshold` from their label.
+
+    Args:
+        y_true: `(batch, keypoints, 2..4)`: x, y in image px, visibility (0 no label, 1 hidden, 2
+            seen) and possibly the side of the sample's box.
+        y_pred: `(batch, keypoints, 2 or 3)`: x, y in image px and possibly a score.
+        threshold: largest distance, in px or in lengths of `normalize`.
+        normalize: None for px, else a length to divide by, see `normalizer`.
+        scale: factor from image px to reported px: 256 / image size for the 256-px protocol.
+        visibility: `"all"` labelled keypoints, or those that are `"seen"`.
+        sample_weight: None, `(batch,)` or `(batch, keypoints)`.
+    """
     return pck_curve(
         y_true,
         y_pred,
@@ -49,7 +52,18 @@ def pck(
 def pck_curve(
     y_true, y_pred, thresholds, *, normalize=None, scale=1.0, visibility="all", sample_weight=None
 ):
-    """`pck` at each of `thresholds`: `(len(thresholds),)`."""
+    """`pck` at each of `thresholds`: `(len(thresholds),)`.
+
+    Args:
+        y_true: `(batch, keypoints, 2..4)`: x, y in image px, visibility (0 no label, 1 hidden, 2
+            seen) and possibly the side of the sample's box.
+        y_pred: `(batch, keypoints, 2 or 3)`: x, y in image px and possibly a score.
+        thresholds: largest distances, in px or in lengths of `normalize`.
+        normalize: None for px, else a length to divide by, see `normalizer`.
+        scale: factor from image px to reported px: 256 / image size for the 256-px protocol.
+        visibility: `"all"` labelled keypoints, or those that are `"seen"`.
+        sample_weight: None, `(batch,)` or `(batch, keypoints)`.
+    """
     errors, weights = errors_and_weights(
         y_true, y_pred, scale, normalize, visibility, sample_weight, worst=_INF
     )
@@ -59,7 +73,17 @@ def pck_curve(
 def keypoint_auc(
     y_true, y_pred, convention_name="ours", *, scale=1.0, visibility="all", sample_weight=None
 ):
-    """Area under the PCK curve over 0 to 30 px, under a named convention (`CONVENTIONS`)."""
+    """Area under the PCK curve over 0 to 30 px, under a named convention.
+
+    Args:
+        y_true: `(batch, keypoints, 2..4)`: x, y in image px, visibility (0 no label, 1 hidden, 2
+            seen) and possibly the side of the sample's box.
+        y_pred: `(batch, keypoints, 2 or 3)`: x, y in image px and possibly a score.
+        convention_name: `"ours"`, `"hand3d"` or `"mmpose"`, see `CONVENTIONS`.
+        scale: factor from image px to reported px: 256 / image size for the 256-px protocol.
+        visibility: `"all"` labelled keypoints, or those that are `"seen"`.
+        sample_weight: None, `(batch,)` or `(batch, keypoints)`.
+    """
     rule = convention(convention_name)
     errors, weights = errors_and_weights(
         y_true, y_pred, scale, None, visibility, sample_weight, worst=_INF
@@ -73,7 +97,17 @@ def keypoint_auc(
 def end_point_error(
     y_true, y_pred, *, scale=1.0, visibility="all", sample_weight=None, worst=WORST_DISTANCE
 ):
-    """Mean distance between prediction and label in px."""
+    """Mean distance between prediction and label in px.
+
+    Args:
+        y_true: `(batch, keypoints, 2..4)`: x, y in image px, visibility (0 no label, 1 hidden, 2
+            seen) and possibly the side of the sample's box.
+        y_pred: `(batch, keypoints, 2 or 3)`: x, y in image px and possibly a score.
+        scale: factor from image px to reported px: 256 / image size for the 256-px protocol.
+        visibility: `"all"` labelled keypoints, or those that are `"seen"`.
+        sample_weight: None, `(batch,)` or `(batch, keypoints)`.
+        worst: px that a NaN or Inf prediction counts as.
+    """
     return weighted_mean(
         *errors_and_weights(y_true, y_pred, scale, None, visibility, sample_weight, worst)
     )
@@ -89,7 +123,18 @@ def nme(
     sample_weight=None,
     worst=WORST_DISTANCE,
 ):
-    """Mean distance between prediction and label, in lengths of `normalize`."""
+    """Mean distance between prediction and label, in lengths of `normalize`.
+
+    Args:
+        y_true: `(batch, keypoints, 2..4)`: x, y in image px, visibility (0 no label, 1 hidden, 2
+            seen) and possibly the side of the sample's box.
+        y_pred: `(batch, keypoints, 2 or 3)`: x, y in image px and possibly a score.
+        normalize: the length to divide by, see `normalizer`.
+        scale: factor from image px to reported px: 256 / image size for the 256-px protocol.
+        visibility: `"all"` labelled keypoints, or those that are `"seen"`.
+        sample_weight: None, `(batch,)` or `(batch, keypoints)`.
+        worst: px that a NaN or Inf prediction counts as.
+    """
     return weighted_mean(
         *errors_and_weights(y_true, y_pred, scale, normalize, visibility, sample_weight, worst)
     )
@@ -117,7 +162,15 @@ def displacements(clean, perturbed, *, scale=1.0, worst=WORST_DISTANCE):
 def mean_squared_displacement(
     clean, perturbed, *, scale=1.0, sample_weight=None, worst=WORST_DISTANCE
 ):
-    """The paper's R (eq. 10, as a mean): squared displacement in px², over all keypoints."""
+    """The paper's R (eq. 10, as a mean): squared displacement in px², over all keypoints.
+
+    Args:
+        clean: `(batch, keypoints, 2 or 3)`, the prediction for the clean images, in image px.
+        perturbed: the same for the perturbed images.
+        scale: factor from image px to reported px: 256 / image size for the 256-px protocol.
+        sample_weight: None, `(batch,)` or `(batch, keypoints)`.
+        worst: px that a NaN or Inf prediction counts as.
+    """
     moved = displacements(clean, perturbed, scale=scale, worst=worst)
     return weighted_mean(moved * moved, spread_weights(sample_weight, moved))
 
@@ -125,18 +178,41 @@ def mean_squared_displacement(
 def stability_curve(
     clean, perturbed, thresholds=STABILITY_THRESHOLDS, *, scale=1.0, sample_weight=None
 ):
-    """Share of keypoints that moved at most P px, for each P of `thresholds`."""
+    """Share of keypoints that moved at most P px, for each P of `thresholds`.
+
+    Args:
+        clean: `(batch, keypoints, 2 or 3)`, the prediction for the clean images, in image px.
+        perturbed: the same for the perturbed images.
+        thresholds: the P, in px.
+        scale: factor from image px to reported px: 256 / image size for the 256-px protocol.
+        sample_weight: None, `(batch,)` or `(batch, keypoints)`.
+    """
     moved = displacements(clean, perturbed, scale=scale, worst=_INF)
     return _share(*weight_within(moved, spread_weights(sample_weight, moved), thresholds))
 
 
 def stable_at(clean, perturbed, p, *, scale=1.0, sample_weight=None):
-    """Share of keypoints that moved at most `p` px."""
+    """Share of keypoints that moved at most `p` px.
+
+    Args:
+        clean: `(batch, keypoints, 2 or 3)`, the prediction for the clean images, in image px.
+        perturbed: the same for the perturbed images.
+        p: largest displacement in px.
+        scale: factor from image px to reported px: 256 / image size for the 256-px protocol.
+        sample_weight: None, `(batch,)` or `(batch, keypoints)`.
+    """
     return stability_curve(clean, perturbed, (p,), scale=scale, sample_weight=sample_weight)[0]
 
 
 def ruc(clean, perturbed, *, scale=1.0, sample_weight=None):
-    """Robustness under the curve: the mean of `stable_at` over P = 0, 1, ... 30 px."""
+    """Robustness under the curve: the mean of `stable_at` over P = 0, 1, ... 30 px.
+
+    Args:
+        clean: `(batch, keypoints, 2 or 3)`, the prediction for the clean images, in image px.
+        perturbed: the same for the perturbed images.
+        scale: factor from image px to reported px: 256 / image size for the 256-px protocol.
+        sample_weight: None, `(batch,)` or `(batch, keypoints)`.
+    """
     return ops.mean(stability_curve(clean, perturbed, scale=scale, sample_weight=sample_weight))
 
 

@@ -42,9 +42,13 @@ def _two_highest(pixels):
 
 
 def normalize_maps(heatmaps, by):
-    """Each map divided by its maximum ("max") or its sum ("sum"); None returns them unchanged.
+    """Each map divided by its maximum or its sum.
 
     A map without a positive maximum or sum becomes all zero.
+
+    Args:
+        heatmaps: `(batch, height, width, keypoints)`.
+        by: `"max"`, `"sum"`, or None to return them unchanged.
     """
     heatmaps = as_float(heatmaps)
     check_heatmaps("heatmaps", heatmaps)
@@ -69,6 +73,13 @@ def peak_spread(heatmaps, n=64):
     n = 64 away from the border. Equal values rank in reading order (row by row), so a map with
     fewer than n pixels above 0 is measured by where its zeros come first. A map with a NaN or Inf
     counts as n − 1 times the map's squared diagonal.
+
+    Args:
+        heatmaps: `(batch, height, width, keypoints)`.
+        n: how many of the highest pixels count.
+
+    Returns:
+        float32 `(batch, keypoints)`.
     """
     pixels, height, width, finite = _flat("heatmaps", heatmaps)
     size = pixels.shape[-1]
@@ -88,6 +99,12 @@ def peak_gap(heatmaps):
 
     Taken on the map divided by its maximum (our reading of the paper), so a map and twice that map
     give the same. 0 for a map with two equal peaks, without a positive value, or with a NaN or Inf.
+
+    Args:
+        heatmaps: `(batch, height, width, keypoints)`.
+
+    Returns:
+        float32 `(batch, keypoints)`.
     """
     pixels, _, _, finite = _flat("heatmaps", heatmaps)
     first, second, _ = _two_highest(pixels)
@@ -109,6 +126,11 @@ def theorem3_holds(clean_maps, perturbed_maps, form="printed"):
     The printed form is sound for two maps of equal sum and for two maps whose maximum is 1; on
     free maps (raw outputs) only the corrected one is. Maps are compared as given: divide them with
     `normalize_maps` first. It speaks about this pair, not about perturbations that were not tried.
+
+    Args:
+        clean_maps: `(batch, height, width, keypoints)`.
+        perturbed_maps: same shape.
+        form: `"printed"` or `"corrected"`.
 
     Returns:
         bool `(batch, keypoints)`; False where either map holds a NaN or Inf.
@@ -132,6 +154,13 @@ def argmax_unmoved(clean_maps, perturbed_maps):
     """Whether the highest pixel is the same in both maps: what Theorem 3 promises.
 
     Equal values rank in reading order. False where either map holds a NaN or Inf.
+
+    Args:
+        clean_maps: `(batch, height, width, keypoints)`.
+        perturbed_maps: same shape.
+
+    Returns:
+        bool `(batch, keypoints)`.
     """
     clean, _, _, clean_finite = _flat("clean_maps", clean_maps)
     perturbed, _, _, perturbed_finite = _flat("perturbed_maps", perturbed_maps)

@@ -38,7 +38,7 @@ class PairedHeatmapModel(PairTrainer, KeypointPrediction, keras.Model):
     perturbs a copy of the result, runs both as one batch and adds the losses. Labels are
     keypoints `(batch, keypoints, 3)` in image pixels; targets are made on device.
 
-    What the output map r is, from the network's logits z (DESIGN of the method in the docs):
+    What the output map r is, from the network's logits z (docs/method.md):
 
     | target | rcc | r | supervision | stability compares |
     |---|---|---|---|---|
@@ -182,7 +182,12 @@ class PairedHeatmapModel(PairTrainer, KeypointPrediction, keras.Model):
         return [self.output_maps(stack, training) for stack in logits]
 
     def output_maps(self, logits, training=False):
-        """r from the network's logits z, as in the table of the class."""
+        """r from the network's logits z, as in the table of the class.
+
+        Args:
+            logits: `(batch, h, w, keypoints)`.
+            training: with `rcc_in_inference=False`, correlation needs True.
+        """
         logits = ops.cast(logits, "float32")
         if self.target == "gaussian" and self.correlation is None:
             return logits
@@ -314,7 +319,12 @@ class PairedHeatmapModel(PairTrainer, KeypointPrediction, keras.Model):
         return loss
 
     def keypoint_weights(self, target, sample_weight=None):
-        """float32 `(batch, keypoints)`: 0 where there is no target, else the sample's weight."""
+        """float32 `(batch, keypoints)`: 0 where there is no target, else the sample's weight.
+
+        Args:
+            target: `(batch, h, w, keypoints)`.
+            sample_weight: None, `(batch,)` or `(batch, keypoints)`.
+        """
         weights = ops.cast(ops.max(target, axis=(1, 2)) > 0, "float32")
         if sample_weight is not None:
             extra = ops.cast(sample_weight, "float32")

@@ -55,6 +55,9 @@ def perturb_with_labels(
 ):
     """`perturb`, and what was drawn.
 
+    Args:
+        images, seed, perturbations, severities, force: see `perturb`.
+
     Returns:
         `(images, kinds, severities)`: kinds are int32 `(batch,)` indices into `perturbations`,
         severities int32 `(batch,)`.
@@ -112,7 +115,16 @@ def _one_by_one(pixels, severity, chosen, order_seed, kind_seed):
 
 
 def perturb_kind(images, kind, severity, seed, force=False):
-    """Perturb all images with one kind; `severity` is an int or an int tensor `(batch,)`."""
+    """Perturb all images with one kind.
+
+    Args:
+        images, seed, force: see `perturb`.
+        kind: a name in `ALL_PERTURBATIONS` or `SENSOR_PERTURBATIONS`.
+        severity: 1 to 5, an int or an int tensor `(batch,)`.
+
+    Returns:
+        Images of the same shape and type.
+    """
     (kind,) = check_perturbations((kind,), force)
     if isinstance(severity, int | np.integer):
         (severity,) = check_severities((severity,))

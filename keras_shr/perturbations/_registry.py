@@ -30,3 +30,4 @@ NATIVE = {
         SPECKLE_NOISE,
     )
 }
+"""Name → how this package draws and applies that kind on the device."""

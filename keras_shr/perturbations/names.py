@@ -8,6 +8,7 @@ import numpy as np
 from keras_shr.errors import KerasShrError
 
 SEVERITIES = (1, 2, 3, 4, 5)
+"""From weak to strong."""
 TRAINING_PERTURBATIONS = (
     "brightness",
     "defocus_blur",
@@ -20,6 +21,7 @@ TRAINING_PERTURBATIONS = (
     "shot_noise",
     "snow",
 )
+"""The ten kinds that training may see."""
 EVALUATION_PERTURBATIONS = (
     "gaussian_blur",
     "jpeg_compression",
@@ -27,6 +29,7 @@ EVALUATION_PERTURBATIONS = (
     "spatter",
     "speckle_noise",
 )
+"""The five kinds that training must not see."""
 ALL_PERTURBATIONS = TRAINING_PERTURBATIONS + EVALUATION_PERTURBATIONS
 """The paper's fifteen."""
 SENSOR_PERTURBATIONS = (

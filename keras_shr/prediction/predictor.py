@@ -105,7 +105,13 @@ class Predictor:
         return self.predict_squares(pictures, squares, heatmaps)
 
     def squares(self, picture, boxes=None, where="picture") -> list[SquareBox]:
-        """The crops to look at: squares around boxes, or around the whole picture."""
+        """The crops to look at: squares around boxes, or around the whole picture.
+
+        Args:
+            picture: `(height, width, 3)`.
+            boxes: `(count, 4)` rows of x, y, width, height, or None for the whole picture.
+            where: what an error calls the picture.
+        """
         if boxes is None:
             return [SquareBox.of_image(*picture.shape[:2])]
         rows = np.asarray(boxes, "float64").reshape(-1, 4) if len(boxes) else np.zeros((0, 4))
@@ -117,7 +123,13 @@ class Predictor:
         return [SquareBox.of_rectangle(*row, self.padding) for row in rows]
 
     def predict_squares(self, pictures, squares, heatmaps=False) -> list[Prediction]:
-        """Keypoints in given crops: for each picture a list of `SquareBox`."""
+        """Keypoints in given crops.
+
+        Args:
+            pictures: arrays, uint8 `(height, width, 3)`.
+            squares: for each picture a list of `SquareBox`, as `squares` gives it.
+            heatmaps: keep the heatmaps too.
+        """
         crops = [
             crop(picture, square, self.size)
             for picture, several in zip(pictures, squares, strict=True)

@@ -20,6 +20,7 @@ class Batches(keras.utils.PyDataset):
         steps: batches in an epoch; by default one pass over the data. With more, or fewer, an
             epoch goes on where the last one stopped in the endless sequence of passes.
         first_epoch: the epoch that the first call to `fit` begins with.
+        kwargs: of `keras.utils.PyDataset`.
     """
 
     def __init__(self, data, batch_size, seed=0, steps=None, first_epoch=0, **kwargs):
@@ -37,6 +38,7 @@ class Batches(keras.utils.PyDataset):
 
     @property
     def num_batches(self):
+        """Batches in an epoch."""
         return self.steps
 
     def _pass(self, number):
@@ -51,4 +53,5 @@ class Batches(keras.utils.PyDataset):
         return self.data.images[chosen], self.data.keypoints[chosen]
 
     def on_epoch_end(self):
+        """Keras says that an epoch is over: the next one has another order."""
         self.epoch += 1
