@@ -1,7 +1,5 @@
 """A network's keypoints from uint8 crops, as one compiled function of fixed shape."""
 
-from pathlib import Path
-
 import keras
 import numpy as np
 from keras import ops
@@ -12,10 +10,11 @@ from keras_shr.evaluation.protocol import check_aspect, model_size
 from keras_shr.evaluation.store import CHUNK
 from keras_shr.heatmaps import decode, heatmap_to_image
 from keras_shr.metrics import normalize_maps, peak_gap, peak_spread, theorem3_holds
+from keras_shr.models import load_trained
 
 
 def load_models(models) -> dict:
-    """`{name: model or path of a .keras file}` with every path loaded."""
+    """`{name: model, path of a .keras file or name of a trained model}` with all loaded."""
     if not models:
         raise KerasShrError("no model to evaluate: give {name: model or path of a .keras file}")
     return {name: _load(name, model) for name, model in models.items()}
@@ -24,16 +23,10 @@ def load_models(models) -> dict:
 def _load(name, model):
     if isinstance(model, keras.Model):
         return model
-    path = Path(model)
-    if not path.is_file():
-        raise KerasShrError(f"model {name!r}: there is no file {path}")
-    import keras_shr.models  # noqa: F401  (registers the package's classes with Keras)
-
     try:
-        return keras.saving.load_model(path, compile=False)
-    except Exception as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
-        raise KerasShrError(f"model {name!r}: {path} cannot be loaded: {reason}") from error
+        return load_trained(model)
+    except KerasShrError as error:
+        raise KerasShrError(f"model {name!r}: {error}") from error
 
 
 class CleanAnswers(keras.Model):

@@ -4,8 +4,10 @@ import contextlib
 
 import keras
 
+from keras_shr.errors import KerasShrError
 from keras_shr.models._assembly import HEAD_OPTIONS, build_network
 from keras_shr.models.paired import PairedHeatmapModel
+from keras_shr.models.pretrained import load_trained, transfer_weights
 
 
 @contextlib.contextmanager
@@ -16,6 +18,16 @@ def _dtype_policy(policy):
         yield
     finally:
         keras.config.set_dtype_policy(before)
+
+
+def _without_flips(augmentation, skeleton):
+    """The saved augmentation's settings for another set of keypoints."""
+    if augmentation is None:
+        return None
+    layer = keras.saving.deserialize_keras_object(augmentation)
+    flips = {} if skeleton is not None else {"flip": 0.0}
+    kept = {name: getattr(layer, name) for name in ("rotation", "scale", "shift", "flip", "seed")}
+    return kept | flips
 
 
 @keras.saving.register_keras_serializable(package="keras_shr")
@@ -115,6 +127,56 @@ class StableHeatmapRegressor(PairedHeatmapModel):
         """
         inner = (layer for layer in self.network.layers if isinstance(layer, keras.Model))
         return next(inner, self.network)
+
+    @classmethod
+    def from_pretrained(
+        cls, path_or_name, num_keypoints=None, skeleton=None, freeze=False, **changes
+    ):
+        """A trained model, ready to use or to fine-tune on other keypoints.
+
+        Args:
+            path_or_name: a `.keras` file, or one of `keras_shr.models.pretrained_names()`.
+            num_keypoints: of the new model; by default the skeleton's, or those of the file. All
+                weights are taken over but the last layer's; of that, the channels of keypoints
+                that both skeletons name.
+            skeleton: `Skeleton` of the new keypoints. Without one, pictures of another number of
+                keypoints are not mirrored in training: which are left and right is not known.
+            freeze: keep the backbone as it is, batch normalisation included.
+            changes: other arguments of the class that are to differ from the file's, such as
+                `augmentation` or `image_size`.
+
+        Raises:
+            KerasShrError: there is no such model, or it is none of this class where a change is
+                asked for.
+
+        Example:
+
+        >>> model = StableHeatmapRegressor.from_pretrained("hand", num_keypoints=5, freeze=True)
+        >>> model.compile()
+        >>> model.fit(images, keypoints, epochs=20)
+        """
+        model = load_trained(path_or_name)
+        if skeleton is not None:
+            num_keypoints = len(skeleton) if num_keypoints is None else num_keypoints
+            changes["skeleton"] = skeleton
+        elif num_keypoints not in (None, model.num_keypoints):
+            changes["skeleton"] = None
+        if num_keypoints is not None:
+            changes["num_keypoints"] = num_keypoints
+        if changes:
+            if not isinstance(model, cls):
+                raise KerasShrError(
+                    f"{path_or_name} holds a {type(model).__name__}, whose architecture cannot be "
+                    f"changed ({', '.join(changes)}); give a {cls.__name__}"
+                )
+            source, config = model, model.get_config()
+            if "skeleton" in changes:
+                config["augmentation"] = _without_flips(config["augmentation"], skeleton)
+            model = cls.from_config(config | changes)
+            transfer_weights(source, model)
+        if freeze:
+            model.get_backbone().trainable = False
+        return model
 
     def get_config(self):
         # Weights come from the saved file, not from where training began.

@@ -34,7 +34,8 @@ class Config:
         steps_per_epoch: batches in an epoch, or None for one pass.
         validate_every: epochs between validations.
         seed: of initial weights, order, augmentation and perturbation.
-        init: a `.keras` file whose weights the run starts from, or None.
+        init: a `.keras` file, or the name of a trained model, whose weights the run starts from;
+            its keypoints may be others. None starts from random ones.
     """
 
     data: str | list = ""

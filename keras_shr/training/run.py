@@ -20,6 +20,7 @@ from keras_shr.errors import DataError, KerasShrError
 from keras_shr.files import read_json, replacing, write_text
 from keras_shr.methods import build_method
 from keras_shr.models import StableHeatmapRegressor, default_optimizer
+from keras_shr.models.pretrained import load_trained, transfer_weights
 from keras_shr.training.batches import Batches
 
 _ARRAY_BYTES = 8e9
@@ -131,13 +132,10 @@ def _save_for_inference(model, config, path):
 
 
 def _start_from(model, path):
-    if not Path(path).is_file():
-        raise KerasShrError(f"{path}: no such model file to start from")
-    source = keras.saving.load_model(path, compile=False)
-    shapes = [[tuple(w.shape) for w in m.network.weights] for m in (model, source)]
-    if shapes[0] != shapes[1]:
-        raise KerasShrError(f"{path}: has another architecture than this configuration")
-    model.network.set_weights(source.network.get_weights())
+    try:
+        transfer_weights(load_trained(path), model)
+    except KerasShrError as error:
+        raise KerasShrError(f"init={path}: {error}") from error
 
 
 def _check_folder(output, config):

@@ -1,0 +1,101 @@
+"""Trained models to start from: those that come with the package, and files."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from keras_shr.errors import KerasShrError, first_line
+
+_PACKAGE = Path(__file__).parents[1]
+# In a wheel the folder lies inside the package, in a checkout beside it.
+_FOLDERS = (_PACKAGE / "saved_models", _PACKAGE.parent / "saved_models")
+
+
+def pretrained_names() -> tuple[str, ...]:
+    """The names of the trained models that come with the package, see `saved_models/README.md`."""
+    return tuple(sorted({path.stem for folder in _FOLDERS for path in folder.glob("*.keras")}))
+
+
+def pretrained_path(name) -> Path:
+    """The file of a trained model that comes with the package.
+
+    Args:
+        name: one of `pretrained_names()`, such as `"hand"`.
+
+    Raises:
+        KerasShrError: there is no such model.
+    """
+    for folder in _FOLDERS:
+        path = folder / f"{name}.keras"
+        if path.is_file():
+            return path
+    raise KerasShrError(
+        f"there is no file and no trained model {str(name)!r}; the trained ones are "
+        + (", ".join(pretrained_names()) or "missing from this installation")
+    )
+
+
+def load_trained(path_or_name):
+    """A saved model, not compiled.
+
+    Args:
+        path_or_name: a `.keras` file, or one of `pretrained_names()`.
+
+    Raises:
+        KerasShrError: there is none, or Keras cannot load it.
+    """
+    path = Path(path_or_name)
+    if not path.is_file():
+        path = pretrained_path(path_or_name)
+    try:
+        return keras.saving.load_model(path, compile=False)
+    except Exception as error:
+        raise KerasShrError(f"{path} cannot be loaded: {first_line(error)}") from error
+
+
+def transfer_weights(source, target):
+    """Copies the weights of one network to another that differs in its keypoints alone.
+
+    Args:
+        source, target: `PairedHeatmapModel`s whose networks have the same layers. A layer that
+            depends on the keypoints is copied for those that both skeletons name, and keeps its
+            fresh weights for the others.
+
+    Raises:
+        KerasShrError: networks that differ in more.
+    """
+    old, new = source.network.weights, target.network.weights
+    if len(old) != len(new):
+        raise KerasShrError("the saved network has other layers than the new one")
+    shared = _shared_keypoints(source.skeleton, target.skeleton)
+    counts = source.num_keypoints, target.num_keypoints
+    values = [_taken_over(a, b, counts, shared) for a, b in zip(old, new, strict=True)]
+    for weight, value in zip(new, values, strict=True):
+        weight.assign(value)
+
+
+def _shared_keypoints(old, new):
+    """Pairs of the indices of equally named keypoints."""
+    if old is None or new is None:
+        return []
+    return [(old.index(n), j) for j, n in enumerate(new.keypoints) if n in old.keypoints]
+
+
+def _taken_over(old, new, counts, shared):
+    before, after = np.asarray(old), np.asarray(new)
+    if before.shape == after.shape:
+        return before
+    changed = [i for i in range(after.ndim) if before.shape[i : i + 1] != after.shape[i : i + 1]]
+    if before.ndim != after.ndim or any(
+        (before.shape[i], after.shape[i]) != counts for i in changed
+    ):
+        raise KerasShrError(
+            f"the saved network has {old.path} of {before.shape}, not {after.shape}"
+        )
+    if len(changed) == 1:
+        rows, saved = (np.moveaxis(values, changed[0], 0) for values in (after.copy(), before))
+        for i, j in shared:
+            rows[j] = saved[i]
+        after = np.moveaxis(rows, 0, changed[0])
+    return after

@@ -1,0 +1,131 @@
+"""Starting from a trained model: the same one, or its weights under other keypoints."""
+
+import keras
+import numpy as np
+import pytest
+from model_helpers import SKELETON, numpy, small_regressor, tiny_model
+
+from keras_shr.errors import KerasShrError
+from keras_shr.models import (
+    StableHeatmapRegressor,
+    load_trained,
+    pretrained,
+    pretrained_names,
+    pretrained_path,
+)
+from keras_shr.skeletons import HAND_21, Skeleton
+from tests.dots import SIZE, pictures
+
+OTHER = Skeleton("four", ("top", "nose", "left", "tail"))
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """A small model whose last layer's channels can be told apart, and its file."""
+    model = small_regressor(skeleton=SKELETON)
+    kernel, bias = model.network.layers[-1].weights
+    kernel.assign(np.random.default_rng(0).normal(size=kernel.shape))
+    bias.assign([1.0, 2.0, 3.0])
+    path = tmp_path_factory.mktemp("trained") / "dots.keras"
+    model.save(path)
+    return model, path
+
+
+def test_a_file_comes_back_as_it_is(saved):
+    model, path = saved
+    images, _ = pictures(2)
+    again = StableHeatmapRegressor.from_pretrained(path)
+    np.testing.assert_allclose(numpy(again(images)), numpy(model(images)), atol=1e-6)
+    assert again.skeleton == SKELETON
+    assert again.get_config() == load_trained(path).get_config()
+
+
+def test_other_keypoints_take_over_all_but_what_is_new(saved):
+    model, path = saved
+    new = StableHeatmapRegressor.from_pretrained(path, skeleton=OTHER)
+    assert new.num_keypoints == 4
+    assert new.skeleton == OTHER
+    old_weights, new_weights = model.network.weights[:-2], new.network.weights[:-2]
+    for a, b in zip(old_weights, new_weights, strict=True):
+        np.testing.assert_array_equal(numpy(a), numpy(b))
+    (kernel, bias), (before, _) = (m.network.layers[-1].weights for m in (new, model))
+    # "top" was the third and is the first, "left" was the first and is the third.
+    np.testing.assert_array_equal(numpy(kernel)[..., 0], numpy(before)[..., 2])
+    np.testing.assert_array_equal(numpy(kernel)[..., 2], numpy(before)[..., 0])
+    np.testing.assert_array_equal(numpy(bias), [3, 0, 1, 0])
+    # It was saved with mirrored pairs of other keypoints.
+    assert new.augmentation.flip_order == (0, 1, 2, 3)
+    assert new.augmentation.flip == model.augmentation.flip
+
+
+def test_a_mere_number_is_not_mirrored(saved):
+    _, path = saved
+    new = StableHeatmapRegressor.from_pretrained(path, num_keypoints=5)
+    assert new.skeleton is None
+    assert new.augmentation.flip == 0
+    assert numpy(new(pictures(1)[0])).shape[-1] == 5
+
+
+def test_another_size_and_a_frozen_backbone(saved):
+    model, path = saved
+    new = StableHeatmapRegressor.from_pretrained(path, freeze=True, image_size=2 * SIZE)
+    assert new.image_size == (2 * SIZE, 2 * SIZE)
+    assert new.skeleton == SKELETON
+    assert new.augmentation.get_config()["flip_order"] == model.augmentation.flip_order
+    assert not new.get_backbone().trainable
+    frozen = [numpy(w).copy() for w in new.get_backbone().weights]
+    head = [numpy(w).copy() for w in new.trainable_weights]
+    assert 0 < len(head) < len(new.network.weights)
+    images, keypoints = pictures(2)
+    images = np.repeat(np.repeat(images, 2, 1), 2, 2)
+    new.compile(keras.optimizers.Adam(0.1), run_eagerly=True)
+    new.train_on_batch(images, keypoints)
+    for before, after in zip(frozen, new.get_backbone().weights, strict=True):
+        np.testing.assert_array_equal(before, numpy(after))
+    assert any((a != numpy(b)).any() for a, b in zip(head, new.trainable_weights, strict=True))
+
+
+def test_only_the_architecture_of_a_regressor_can_be_changed(tmp_path):
+    path = tmp_path / "tiny.keras"
+    tiny_model().save(path)
+    assert StableHeatmapRegressor.from_pretrained(path).num_keypoints == 3
+    with pytest.raises(KerasShrError, match=r"PairedHeatmapModel, whose architecture"):
+        StableHeatmapRegressor.from_pretrained(path, num_keypoints=2)
+
+
+def test_networks_that_differ_in_more_are_refused(saved):
+    model, _ = saved
+    with pytest.raises(KerasShrError, match="the saved network has"):
+        pretrained.transfer_weights(model, tiny_model())
+    wider = small_regressor(skeleton=SKELETON, filters=20)
+    with pytest.raises(KerasShrError, match=r"the saved network has .* of \("):
+        pretrained.transfer_weights(model, wider)
+
+
+def test_errors_name_what_there_is(tmp_path, monkeypatch):
+    with pytest.raises(KerasShrError, match=r"'foot'; the trained ones are hand"):
+        pretrained_path("foot")
+    broken = tmp_path / "broken.keras"
+    broken.write_bytes(b"no model")
+    with pytest.raises(KerasShrError, match=r"broken\.keras cannot be loaded"):
+        load_trained(broken)
+    monkeypatch.setattr(pretrained, "_FOLDERS", (tmp_path / "nowhere",))
+    with pytest.raises(KerasShrError, match="missing from this installation"):
+        pretrained_path("hand")
+
+
+@pytest.mark.parametrize("name", pretrained_names())
+def test_the_models_in_the_box(name):
+    """They load, are small enough to ship and know what a hand is."""
+    path = pretrained_path(name)
+    assert path.stat().st_size < 12e6
+    model = load_trained(path)
+    assert model.skeleton == HAND_21
+    assert getattr(model, "optimizer", None) is None
+    maps = numpy(model(np.zeros((1, *model.image_size, 3), "uint8")))
+    assert maps.shape == (1, *model.heatmap_size, 21)
+    assert np.isfinite(maps).all()
+
+
+def test_the_box_is_not_empty():
+    assert {"hand", "hand-rendered"} <= set(pretrained_names())
