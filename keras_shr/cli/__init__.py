@@ -13,11 +13,13 @@ def main(arguments=None):
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     # Each command's modules load when it is chosen: `--help` should not wait for TensorFlow.
     from keras_shr.cli import (
+        app,
         compare_export,
         demo,
         evaluate,
         export,
         fit,
+        jitter,
         predict,
         prepare,
         report,
@@ -32,11 +34,13 @@ def main(arguments=None):
         fit,
         evaluate,
         predict,
+        jitter,
         prepare,
         reproduce,
         report,
         export,
         compare_export,
+        app,
         demo,
     ):
         name = module.__name__.rpartition(".")[2].replace("_", "-")
