@@ -44,12 +44,6 @@ def test_examples_are_those_with_the_strongest_second_peak():
     np.testing.assert_array_equal(found["heatmaps"][0, 0], maps[0, ..., 7])
 
 
-def test_jitter_rows_by_hand():
-    row = motion._row("rendered_motion", "jitter", [np.full((4, 21), 2.0), np.full((4, 21), 4.0)])
-    assert row["value"] == pytest.approx(3)
-    assert 2 <= row["low"] < 3 < row["high"] <= 4
-
-
 def test_frames_leave_out_what_has_no_label():
     track = np.arange(20 * 2 * 2, dtype="float32").reshape(20, 2, 2)
     labels = np.ones((20, 2, 3), "float32")

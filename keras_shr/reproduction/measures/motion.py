@@ -6,11 +6,10 @@ import numpy as np
 
 from keras_shr.data.images import resize_images
 from keras_shr.data.records import PROTOCOL_PIXELS
-from keras_shr.evaluation.bootstrap import Bootstrap
+from keras_shr.evaluation.motion import COLUMNS, motion_rows
 from keras_shr.evaluation.summary import csv_text
 from keras_shr.files import write_text
 from keras_shr.heatmaps import image_to_heatmap
-from keras_shr.metrics import acceleration, jitter
 from keras_shr.rendering import render_motion
 from keras_shr.reproduction.measures.base import Measure, on_main
 from keras_shr.skeletons import HAND_21
@@ -18,7 +17,6 @@ from keras_shr.skeletons import HAND_21
 SEQUENCES, FRAMES = 4, 45
 SHOWN = range(10, 17)
 """Frames of the first sequence that Figure 1 shows."""
-COLUMNS = ("source", "metric", "value", "low", "high")
 FRAME_COLUMNS = ("frame", "keypoint", "x", "y", "label_x", "label_y")
 
 
@@ -41,7 +39,7 @@ def _temporal(cell, folder, work, model):
         tracks.append(model.predict_keypoints(video.images)[..., :2])
     labels = [video.keypoints for video in videos]
     write_text(folder / "frames.csv", csv_text(_frames(tracks[0], labels[0]), FRAME_COLUMNS))
-    rows = _rows("rendered_motion", tracks, labels, scale)
+    rows = motion_rows("rendered_motion", tracks, labels, scale)
     write_text(folder / "temporal.csv", csv_text(rows, COLUMNS))
 
 
@@ -57,31 +55,8 @@ def _video(cell, folder, work, model):
     clips = [np.flatnonzero(groups == name) for name in dict.fromkeys(video.groups)]
     clips = [clip for clip in clips if len(clip) > 2]
     scale = PROTOCOL_PIXELS / max(size)
-    rows = _rows("video", [track[c] for c in clips], [labels[c] for c in clips], scale)
+    rows = motion_rows("video", [track[c] for c in clips], [labels[c] for c in clips], scale)
     write_text(folder / "video.csv", csv_text(rows, COLUMNS))
-
-
-def _rows(source, tracks, labels, scale):
-    found = {
-        "jitter": [jitter(t, y, scale=scale) for t, y in zip(tracks, labels, strict=True)],
-        "acceleration": [acceleration(t, scale=scale) for t in tracks],
-        "label_acceleration": [acceleration(y, scale=scale) for y in labels],
-    }
-    return [_row(source, metric, values) for metric, values in found.items()]
-
-
-def _row(source, metric, values):
-    """The mean over frames and keypoints, its interval from draws of whole frames."""
-    values = np.concatenate([np.asarray(v, "float64") for v in values])
-    bootstrap = Bootstrap([""] * len(values), draws=500)
-    counts = np.full((len(values), 1), float(values.shape[1]))
-    value, draws = bootstrap.ratio(values.sum(1, keepdims=True), counts)
-    low, high = bootstrap.interval(draws)
-    return {
-        "source": source,
-        "metric": metric,
-        **{k: float(v[0]) for k, v in (("value", value), ("low", low), ("high", high))},
-    }
 
 
 def _frames(track, labels):

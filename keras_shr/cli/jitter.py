@@ -1,0 +1,68 @@
+"""How much models' keypoints shake from frame to frame, with and without a One-Euro filter.
+
+keras-shr jitter runs/baseline/best.keras runs/mine/best.keras --video clip.mp4 --output jitter
+keras-shr jitter hand-photos-baseline hand-photos-ours --video rendered-motion --output jitter
+keras-shr jitter hand --video "folder:frames?split=video" --output jitter
+
+With labels (rendered motion, or a data set of consecutive frames whose groups are the clips) true
+motion is taken out (jitter) and accuracy is reported too, because a filter buys steadiness with
+delay. A video file has none: there the acceleration of the followed keypoints is all there is. In
+px of a 256-px crop. Writes jitter.csv and jitter.png.
+"""
+
+import sys
+from pathlib import Path
+
+
+def add_arguments(parser):
+    parser.add_argument("models", nargs="+", help=".keras files, or names of trained models")
+    parser.add_argument(
+        "--video", required=True, help="rendered-motion, a video file, or consecutive frames"
+    )
+    parser.add_argument("--output", required=True, help="folder for what is written")
+    parser.add_argument("--seconds", type=float, help="at most so much of each clip")
+    parser.add_argument("--min-cutoff", type=float, default=1.0, help="of the filter, Hz at rest")
+    parser.add_argument(
+        "--beta", type=float, default=0.01, help="of the filter, Hz for px a second"
+    )
+    parser.add_argument("--keypoint", type=int, default=8, help="which one jitter.png shows")
+
+
+def run(arguments):
+    from keras_shr.evaluation.summary import csv_text
+    from keras_shr.files import write_text
+    from keras_shr.prediction.jitter_report import FIELDS, draw_tracks, jitter_report
+
+    names = [Path(m).stem for m in arguments.models]
+    if len(set(names)) < len(names):  # runs/a/best.keras and runs/b/best.keras
+        names = [str(Path(m).with_suffix("")) for m in arguments.models]
+    rows, clips, tracks = jitter_report(
+        dict(zip(names, arguments.models, strict=True)),
+        arguments.video,
+        arguments.seconds,
+        arguments.min_cutoff,
+        arguments.beta,
+        progress=lambda line: print(line, file=sys.stderr, flush=True),
+    )
+    output = Path(arguments.output)
+    output.mkdir(parents=True, exist_ok=True)
+    write_text(output / "jitter.csv", csv_text(rows, FIELDS))
+    keypoint = min(arguments.keypoint, tracks[names[0], "none"][0].shape[1] - 1)
+    draw_tracks(output / "jitter.png", clips, tracks, keypoint, f"keypoint {keypoint}")
+    print(table(rows))
+    print(f"{output / 'jitter.csv'}, {output / 'jitter.png'}")
+    return 0
+
+
+def table(rows):
+    """The rows side by side, a line for each model and filter."""
+    metrics = list(dict.fromkeys(row["metric"] for row in rows))
+    lines = {}
+    for row in rows:
+        lines.setdefault((row["model"], row["filter"]), {})[row["metric"]] = row["value"]
+    width = max(len(model) for model, _ in lines) + 2
+    text = [f"{'model':{width}}{'filter':10}" + "".join(f"{m:>20}" for m in metrics)]
+    for (model, kind), values in lines.items():
+        shown = "".join(f"{values[m]:20.3f}" for m in metrics)
+        text.append(f"{model:{width}}{kind:10}{shown}")
+    return "\n".join(text)

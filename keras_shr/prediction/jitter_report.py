@@ -1,0 +1,188 @@
+"""Several models on the same videos, with and without a filter: how much their keypoints shake.
+
+A filter buys steadiness with delay, so beside jitter the report says how far the keypoints are from
+where they belong. Everything is in px of a 256-px crop.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from keras_shr.data import load_arrays, open_data
+from keras_shr.data.images import resize_images
+from keras_shr.data.records import PROTOCOL_PIXELS
+from keras_shr.errors import DataError, KerasShrError
+from keras_shr.evaluation.motion import motion_rows
+from keras_shr.files import replacing
+from keras_shr.heatmaps import image_to_heatmap
+from keras_shr.metrics import end_point_error, keypoint_auc
+from keras_shr.prediction.one_euro import OneEuroFilter
+from keras_shr.prediction.predictor import Predictor
+from keras_shr.prediction.sources import Video, is_video
+from keras_shr.prediction.tracking import Tracker
+from keras_shr.rendering import render_motion
+
+RENDERED = "rendered-motion"
+FIELDS = ("model", "filter", "source", "metric", "value", "low", "high")
+NO_FILTER, ONE_EURO = "none", "one-euro"
+_CLIPS, _FRAMES, _SEED = 4, 60, 500
+
+
+@dataclass
+class Clip:
+    """Consecutive frames.
+
+    Attributes:
+        name: of the clip.
+        frames: uint8 `(frames, height, width, 3)`: crops with labels, or whole pictures.
+        labels: `(frames, keypoints, 3)` in pixels of the frames, or None.
+        frequency: frames a second.
+    """
+
+    name: str
+    frames: np.ndarray
+    labels: np.ndarray | None = None
+    frequency: float = 30.0
+
+
+def load_clips(source, seconds=None) -> list[Clip]:
+    """The clips of a source.
+
+    Args:
+        source: `"rendered-motion"` (four clips of 60 frames), a video file, or a data set of
+            consecutive frames as `open_data` takes it, whose groups are the clips.
+        seconds: at most so much of each clip.
+
+    Raises:
+        DataError: there is no clip of three frames or more.
+    """
+    if source == RENDERED:
+        data = [render_motion(_FRAMES, seed=_SEED + number) for number in range(_CLIPS)]
+        clips = [Clip(f"{RENDERED} {i + 1}", d.images, d.keypoints) for i, d in enumerate(data)]
+    elif is_video(source):
+        video = Video(source)
+        most = None if seconds is None else int(seconds * video.frequency)
+        frames = [frame for _, frame in zip(range(most or 10**9), video, strict=False)]
+        clips = [Clip(Path(source).stem, np.stack(frames), None, video.frequency)]
+    else:
+        data = load_arrays(open_data(source), 0)
+        groups = np.array(data.groups)
+        chosen = {name: np.flatnonzero(groups == name) for name in dict.fromkeys(data.groups)}
+        clips = [Clip(n, data.images[i], data.keypoints[i]) for n, i in chosen.items()]
+    if seconds is not None:
+        clips = [_first(clip, int(seconds * clip.frequency)) for clip in clips]
+    clips = [clip for clip in clips if len(clip.frames) > 2]
+    if not clips:
+        raise DataError(f"{source}: no clip of three frames or more")
+    return clips
+
+
+def _first(clip, count):
+    labels = None if clip.labels is None else clip.labels[:count]
+    return Clip(clip.name, clip.frames[:count], labels, clip.frequency)
+
+
+def follow(predictor, clip):
+    """The track of a clip `(frames, keypoints, 2)` and the scale to px of a 256-px crop."""
+    if clip.labels is None:
+        tracker = Tracker(predictor)
+        found = [tracker(frame) for frame in clip.frames]
+        side = float(np.median([prediction.boxes[0, 2] for prediction in found]))
+        track = np.stack([prediction.keypoints[0, :, :2] for prediction in found])
+        return track, PROTOCOL_PIXELS / side
+    size = predictor.model.image_size
+    if predictor.model.num_keypoints != clip.labels.shape[1]:
+        raise KerasShrError(
+            f"the model has {predictor.model.num_keypoints} keypoints and {clip.name} "
+            f"{clip.labels.shape[1]}"
+        )
+    images = resize_images(clip.frames, size)
+    points = predictor.model.predict_keypoints(images, method=predictor.method)[..., :2]
+    frame = clip.frames.shape[1:3]
+    points = np.asarray(image_to_heatmap(points, size, frame), "float64")
+    return points, PROTOCOL_PIXELS / max(frame)
+
+
+def filtered(track, scale, clip, min_cutoff=1.0, beta=0.01):
+    """The track behind a One-Euro filter, whose settings are in px of a 256-px crop."""
+    smooth = OneEuroFilter(clip.frequency, min_cutoff, beta)
+    return np.stack([smooth(points * scale) for points in track]) / scale
+
+
+def jitter_report(models, source, seconds=None, min_cutoff=1.0, beta=0.01, progress=None):
+    """Rows of `FIELDS`, and the tracks.
+
+    Args:
+        models: name → model, `.keras` file or name of a trained model.
+        source, seconds: see `load_clips`.
+        min_cutoff, beta: of the One-Euro filter, in px of a 256-px crop.
+        progress: called with a line for each model.
+
+    Returns:
+        Rows as dictionaries, the clips, and (model, filter) → the tracks of the clips.
+
+    Raises:
+        KerasShrError: a model or a source that does not fit.
+    """
+    clips = load_clips(source, seconds)
+    labels = None if clips[0].labels is None else [clip.labels for clip in clips]
+    name, rows, tracks = Path(str(source)).stem if is_video(source) else str(source), [], {}
+    for model, value in models.items():
+        if progress:
+            progress(f"{model}: {sum(len(clip.frames) for clip in clips)} frames")
+        predictor = Predictor(value)
+        found = [follow(predictor, clip) for clip in clips]
+        plain, scales = [track for track, _ in found], [scale for _, scale in found]
+        smooth = [
+            filtered(track, scale, clip, min_cutoff, beta)
+            for (track, scale), clip in zip(found, clips, strict=True)
+        ]
+        for kind, each in ((NO_FILTER, plain), (ONE_EURO, smooth)):
+            tracks[model, kind] = each
+            found_rows = motion_rows(name, each, labels, scales)
+            if labels is not None:
+                found_rows += _accuracy(name, each, labels, scales[0])
+            rows += [{"model": model, "filter": kind, **row} for row in found_rows]
+    return rows, clips, tracks
+
+
+def _accuracy(source, tracks, labels, scale):
+    track, truth = np.concatenate(tracks), np.concatenate(labels)
+    values = {
+        "auc": float(keypoint_auc(truth, track, scale=scale)),
+        "epe": float(end_point_error(truth, track, scale=scale)),
+    }
+    return [
+        {"source": source, "metric": metric, "value": value, "low": "", "high": ""}
+        for metric, value in values.items()
+    ]
+
+
+def draw_tracks(path, clips, tracks, keypoint, name):
+    """A PNG: one keypoint's x over the frames of the first clip, for each model and filter."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    colours = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9")
+    models = list(dict.fromkeys(model for model, _ in tracks))
+    figure, axes = plt.subplots(
+        len(models), 1, figsize=(9, 2.2 * len(models) + 0.6), sharex=True, squeeze=False
+    )
+    for axis, model, colour in zip(axes[:, 0], models, colours * len(models), strict=False):
+        for kind, style in ((NO_FILTER, "-"), (ONE_EURO, ":")):
+            track = tracks[model, kind][0][:, keypoint, 0]
+            label = model if kind == NO_FILTER else f"{model}, One-Euro filter"
+            axis.plot(track, style, color=colour, linewidth=1.5, label=label)
+        if clips[0].labels is not None:
+            axis.plot(clips[0].labels[:, keypoint, 0], color="black", linewidth=0.8, label="label")
+        axis.set_ylabel("x, px of the frame")
+        axis.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
+    axes[-1, 0].set_xlabel("frame")
+    figure.suptitle(f"{clips[0].name}: {name}", fontsize=10)
+    figure.tight_layout()
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=110, format="png")
+    plt.close(figure)

@@ -1,0 +1,119 @@
+"""Jitter of models whose answers are known."""
+
+import csv
+
+import numpy as np
+import pytest
+from prediction_helpers import SKELETON, lamp_model, lamps
+
+from keras_shr.cli import main
+from keras_shr.data.records import KeypointData
+from keras_shr.errors import DataError, KerasShrError
+from keras_shr.evaluation.motion import motion_rows
+from keras_shr.prediction import jitter_report as module
+from keras_shr.prediction import sources
+from keras_shr.prediction.jitter_report import Clip, filtered, jitter_report, load_clips
+
+STILL = np.array([[10, 12], [20, 8], [24, 22]])
+
+
+def clip(shake, frames=8, labelled=True):
+    """Lamps that stand still by their labels and shake by whole pixels in the pictures."""
+    moves = np.array([(shake * (i % 2), 0) for i in range(frames)])
+    pictures = np.stack([lamps(32, 32, STILL + move) for move in moves])
+    labels = np.concatenate([np.tile(STILL, (frames, 1, 1)), np.full((frames, 3, 1), 2)], -1)
+    return Clip("lamps", pictures, labels.astype("float32") if labelled else None)
+
+
+@pytest.fixture
+def shaking(monkeypatch):
+    monkeypatch.setattr(module, "load_clips", lambda source, seconds: [clip(2), clip(2, 6)])
+
+
+def by_metric(rows, kind):
+    return {row["metric"]: row for row in rows if row["filter"] == kind}
+
+
+def test_rows_by_hand():
+    still = np.zeros((5, 2, 2))
+    moving = still + np.arange(5.0)[:, None, None] * (3, 4)  # 5 px a frame, evenly
+    rows = {r["metric"]: r for r in motion_rows("v", [moving], [still], 2.0)}
+    assert rows["jitter"]["value"] == pytest.approx(10)
+    assert rows["acceleration"]["value"] == pytest.approx(0)
+    assert [r["metric"] for r in motion_rows("v", [moving], None)] == ["acceleration"]
+    each = motion_rows("v", [moving, moving], [still, still], [1.0, 3.0])[0]
+    assert each["value"] == pytest.approx((5 + 15) / 2)
+    assert 5 <= each["low"] < 10 < each["high"] <= 15
+
+
+def test_two_pixels_of_32_are_sixteen_of_256(shaking):
+    rows, _, tracks = jitter_report({"lamps": lamp_model()}, "anything")
+    plain, smooth = (by_metric(rows, kind) for kind in ("none", "one-euro"))
+    assert plain["jitter"]["value"] == pytest.approx(16, rel=0.02)
+    assert plain["acceleration"]["value"] == pytest.approx(32, rel=0.02)
+    assert plain["label_acceleration"]["value"] == 0
+    assert plain["epe"]["value"] == pytest.approx(8, rel=0.05)  # half the frames are 16 px off
+    # The filter takes most of a jitter of 15 Hz away.
+    assert smooth["jitter"]["value"] < 0.4 * plain["jitter"]["value"]
+    assert [len(track) for track in tracks["lamps", "none"]] == [8, 6]
+    assert {row["source"] for row in rows} == {"anything"}
+
+
+def test_the_filters_settings_are_pixels_of_256():
+    """The same movement gives the same smoothing, whatever the size of the pictures."""
+    rng = np.random.default_rng(0)
+    track = np.cumsum(rng.normal(size=(20, 3, 2)), 0)
+    small = filtered(track / 8, 8.0, Clip("a", None), beta=0.5)
+    np.testing.assert_allclose(8 * small, filtered(track, 1.0, Clip("a", None), beta=0.5))
+
+
+def test_without_labels_the_thing_is_followed(monkeypatch):
+    monkeypatch.setattr(module, "load_clips", lambda source, seconds: [clip(0, 5, False)])
+    rows, _, _ = jitter_report({"lamps": lamp_model()}, "film.mp4")
+    assert {row["metric"] for row in rows} == {"acceleration"}
+    assert {row["source"] for row in rows} == {"film"}
+
+
+def test_clips_of_each_source(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_CLIPS", 2)
+    monkeypatch.setattr(module, "_FRAMES", 3)
+    clips = load_clips(module.RENDERED)
+    assert [len(c.frames) for c in clips] == [3, 3]
+    assert clips[0].labels.shape == (3, 21, 3)
+    data = KeypointData(
+        np.zeros((7, 8, 8, 3), "uint8"), np.zeros((7, 3, 3)), SKELETON, groups=list("aabbbbb")
+    )
+    monkeypatch.setattr(module, "open_data", lambda source: source)
+    monkeypatch.setattr(module, "load_arrays", lambda reader, workers: data)
+    assert [(c.name, len(c.frames)) for c in load_clips("frames")] == [("b", 5)]
+    with pytest.raises(DataError, match="no clip of three frames"):
+        load_clips("frames", seconds=0.05)
+    path = tmp_path / "film.mp4"
+    with sources.VideoWriter(path, 10.0) as writer:
+        for frame in clip(0, 6).frames:
+            writer.write(frame)
+    (film,) = load_clips(str(path), seconds=0.4)
+    assert (film.labels, film.frequency, len(film.frames)) == (None, 10.0, 4)
+
+
+def test_a_model_of_other_keypoints_is_named(monkeypatch):
+    other = clip(0)
+    other.labels = other.labels[:, :2]
+    monkeypatch.setattr(module, "load_clips", lambda source, seconds: [other])
+    with pytest.raises(KerasShrError, match="3 keypoints and lamps 2"):
+        jitter_report({"lamps": lamp_model()}, "anything")
+
+
+def test_the_command_writes_a_table_and_a_picture(shaking, tmp_path, capsys):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        lamp_model().save(tmp_path / name / "best.keras")
+    models = [str(tmp_path / name / "best.keras") for name in ("a", "b")]
+    output = tmp_path / "jitter"
+    assert main(["jitter", *models, "--video", "lamps", "--output", str(output)]) == 0
+    rows = list(csv.DictReader((output / "jitter.csv").read_text().splitlines()))
+    assert len(rows) == 2 * 2 * 5  # models, filters, metrics
+    assert (output / "jitter.png").read_bytes().startswith(b"\x89PNG")
+    printed = capsys.readouterr().out
+    assert printed.count("one-euro") == 2
+    assert str(tmp_path / "b" / "best") in printed
