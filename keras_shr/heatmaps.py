@@ -10,7 +10,9 @@ from keras import ops
 from keras_shr.errors import KerasShrError
 
 DISTANCES = ("chessboard", "euclidean", "cityblock")
+"""What `highly_differentiated_heatmap` takes as `metric`."""
 DECODERS = ("argmax", "dark", "centroid")
+"""What `decode` takes as `method`."""
 
 
 def in_frame(keypoints, size):
@@ -84,8 +86,9 @@ def highly_differentiated_heatmap(
         heatmap_size: `(height, width)`.
         alpha: decay for each pixel of distance, between 0 and 1.
         threshold: largest distance with a value, in heatmap pixels.
-        metric: `"chessboard"` (the paper), `"euclidean"` or `"cityblock"`. A city-block map is
-            the product of a row and a column profile, so row-column correlation keeps it exactly.
+        metric: `"chessboard"` (the paper), `"euclidean"` or `"cityblock"`. A city-block map is,
+            but for its cut at `threshold`, the product of a row and a column profile, so
+            symmetric correlation keeps it (within .002 for alpha 0.5).
 
     Returns:
         float32 `(batch, height, width, keypoints)`; all zero for a keypoint that is unlabelled,

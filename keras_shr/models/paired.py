@@ -56,7 +56,7 @@ class PairedHeatmapModel(PairTrainer, KeypointPrediction, keras.Model):
         target: `"highly_differentiated"` or `"gaussian"`.
         target_options: keyword arguments of the target function (`alpha`, `threshold`, `metric`
             or `sigma`). By default a highly differentiated target is city-block with alpha 0.5,
-            which row-column correlation keeps exactly; the paper's is
+            which symmetric correlation keeps; the paper's is
             `{"alpha": 0.7, "threshold": 8, "metric": "chessboard"}`.
         rcc: `"symmetric"`, `"row_column"` (the paper) or `None`.
         rcc_in_inference: `False` correlates in training only.
