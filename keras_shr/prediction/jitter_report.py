@@ -169,7 +169,12 @@ def draw_tracks(path, clips, tracks, keypoint, name):
     colours = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9")
     models = list(dict.fromkeys(model for model, _ in tracks))
     figure, axes = plt.subplots(
-        len(models), 1, figsize=(9, 2.2 * len(models) + 0.6), sharex=True, squeeze=False
+        len(models),
+        1,
+        figsize=(9, 2.2 * len(models) + 0.6),
+        sharex=True,
+        sharey=True,
+        squeeze=False,
     )
     for axis, model, colour in zip(axes[:, 0], models, colours * len(models), strict=False):
         for kind, style in ((NO_FILTER, "-"), (ONE_EURO, ":")):
