@@ -72,7 +72,7 @@ def program(environment, name):
 def fingerprint(python):
     """Changes with whatever an installation depends on."""
     digest = hashlib.sha256(repr(version_of(python)).encode())
-    for name in ("requirements.txt", "pyproject.toml"):
+    for name in ("requirements.txt", "pyproject.toml", "setup.py"):
         digest.update((ROOT / name).read_bytes())
     return digest.hexdigest()
 
