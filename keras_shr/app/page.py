@@ -14,7 +14,7 @@ from keras_shr.skeletons import HAND_21
 
 _GROUPS = {SEEN: "seen in training", UNSEEN: "unseen in training", EXTRA: "lens or sensor"}
 _FURTHEST = -1  # keypoint: whichever moved furthest
-_START = ("gaussian_noise", 3, 0, _FURTHEST)  # kind, severity, seed, keypoint
+_START = ("speckle_noise", 3, 0, _FURTHEST)  # kind (an unseen one), severity, seed, keypoint
 _EMPTY = "Drop a picture on the left, take one with the camera, or choose an example."
 _INTRODUCTION = """# Keypoints that stay put
 Two networks look at the same square of your picture, once as it is and once perturbed. What they
@@ -27,9 +27,8 @@ _CSS = """
 .shr-quiet { opacity: .65 }
 .shr-table { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums }
 .shr-table, .shr-table * { border: 0 !important }
-.shr-table :is(th, td) { text-align: left; padding: 1px 8px !important; font-weight: 400 }
-.shr-table td { width: 35% }
-.shr-table thead th { font-weight: 600 }
+.shr-table th, .shr-table td { text-align: left; padding: 1px 8px !important }
+.shr-table td { width: 35% } .shr-table tbody th { font-weight: 400 }
 .shr-chosen { background: color-mix(in srgb, currentColor 12%, transparent) }
 .shr-bar { display: inline-block; height: .75em; margin-right: 6px; background: #e69f00 }
 """
@@ -59,8 +58,9 @@ class Handlers:
             return [_EMPTY, None, "", None, None] * len(self.comparer.predictors) + [""]
         try:
             picture = decode_image(Path(path).read_bytes(), Path(path).name)
-            square = field_of_view(picture, centre, zoom)
-            found = self.comparer(picture, kind, int(severity), int(seed or 0), square)
+            square = field_of_view(picture, centre, zoom or 1)
+            # A number that the user has deleted arrives as None.
+            found = self.comparer(picture, kind, int(severity or 0), int(seed or 0), square)
         except KerasShrError as error:
             raise self._gradio.Error(str(error), print_exception=False) from error
         chosen = found.furthest if keypoint == _FURTHEST else keypoint
@@ -85,8 +85,8 @@ def build(comparer, examples=(), note=""):
 
     Args:
         comparer: `Comparer`.
-        note: a sentence below the introduction.
         examples: paths of pictures; the first is shown when the page opens.
+        note: a sentence below the introduction.
 
     Returns:
         `gradio.Blocks`.
@@ -187,17 +187,23 @@ def serve(comparer, host="127.0.0.1", port=None, note=""):
         os.environ["GRADIO_TEMP_DIR"] = folder
         hands = comparer.skeleton.keypoints == HAND_21.keypoints
         page = build(comparer, write_examples(folder) if hands else (), note)
-        _, address, _ = page.launch(
-            server_name=host,
-            server_port=port,
-            share=False,
-            ssr_mode=False,
-            show_error=True,
-            quiet=True,
-            prevent_thread_lock=True,
-            footer_links=[],
-            css=_CSS,
-            theme=gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["monospace"]),
-        )
+        try:
+            _, address, _ = page.launch(
+                server_name=host,
+                server_port=port,
+                share=False,
+                ssr_mode=False,
+                show_error=True,
+                quiet=True,
+                prevent_thread_lock=True,
+                footer_links=[],
+                css=_CSS,
+                theme=gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["monospace"]),
+            )
+        except OSError as error:
+            raise KerasShrError(
+                f"cannot listen at {host}, port {port or '7860 to 7959'}: it is taken, or no "
+                "address of this machine"
+            ) from error
         print(f"Open {address} in a browser; Ctrl+C ends it.", flush=True)
         page.block_thread()
