@@ -137,7 +137,6 @@ def test_constants_are_described():
     assert not faults, "\n".join(faults)
 
 
-@pytest.mark.xfail(reason="metrics/pck.py hides the function of the same name", strict=False)
 def test_no_module_hides_a_function():
     meant = {"keras_shr.models.weights", "keras_shr.perturbations.reference"}
     meant |= {"keras_shr.perturbations.sensor"}

@@ -46,7 +46,7 @@ from keras_shr.metrics.heatmaps import (
     peak_spread,
     theorem3_holds,
 )
-from keras_shr.metrics.pck import PCK, KeypointAUC
+from keras_shr.metrics.accuracy import PCK, KeypointAUC
 from keras_shr.metrics.peaks import PeakGap, PeakSpread, Theorem3Share, UnmovedShare
 from keras_shr.metrics.stability import RUC, R, StableAtP
 from keras_shr.metrics.temporal import acceleration, jitter
