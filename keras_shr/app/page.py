@@ -15,7 +15,7 @@ from keras_shr.skeletons import HAND_21
 _GROUPS = {SEEN: "seen in training", UNSEEN: "unseen in training", EXTRA: "lens or sensor"}
 _FURTHEST = -1  # keypoint: whichever moved furthest
 _START = ("speckle_noise", 3, 0, _FURTHEST)  # kind (an unseen one), severity, seed, keypoint
-_EMPTY = "Drop a picture on the left, take one with the camera, or choose an example."
+_EMPTY = "Drop a picture on the left, or take one with the camera."
 _INTRODUCTION = """# Keypoints that stay put
 Two networks look at the same square of your picture, once as it is and once perturbed. What they
 find should not move: <b class='shr-before'>blue</b> is where a keypoint was in the clean picture,
@@ -139,7 +139,7 @@ def _controls(gr, comparer, examples):
             value=first_keypoint,
             label="Heatmap of",
         )
-        zoom = gr.Slider(1, 6, 1, step=0.1, label="Zoom: click on the hand first")
+        zoom = gr.Slider(1, 6, 1, step=0.1, label="Zoom: click where to look")
     return picture, kind, severity, seed, keypoint, gr.State(None), zoom
 
 

@@ -94,7 +94,8 @@ def test_the_picture_is_the_one_that_evaluate_would_see(comparer, picture, kind,
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind(comparer, picture, kind):
-    found = comparer(picture, kind, 5, seed=3)
+    # Half as bright and on grey: pure colours cannot be saturated further.
+    found = comparer(picture // 2 + 60, kind, 5, seed=3)
     assert (found.perturbed != found.clean).any()
     assert all(np.isfinite(answer.moved).all() for answer in found.answers)
 
