@@ -25,6 +25,7 @@ from keras_shr.metrics._keypoints import (
     keypoint_weights,
     normalizer,
 )
+from keras_shr.metrics.accuracy import PCK, KeypointAUC
 from keras_shr.metrics.distance import NME, EndPointError
 from keras_shr.metrics.functional import (
     displacements,
@@ -46,7 +47,6 @@ from keras_shr.metrics.heatmaps import (
     peak_spread,
     theorem3_holds,
 )
-from keras_shr.metrics.accuracy import PCK, KeypointAUC
 from keras_shr.metrics.peaks import PeakGap, PeakSpread, Theorem3Share, UnmovedShare
 from keras_shr.metrics.stability import RUC, R, StableAtP
 from keras_shr.metrics.temporal import acceleration, jitter
