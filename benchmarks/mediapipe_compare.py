@@ -1,6 +1,6 @@
 """Our hand models beside MediaPipe's hand landmark network, on the same perturbed crops.
 
-    python benchmarks/mediapipe_compare.py ../shared/real_hands PATH/hand_landmark_full.tflite \\
+    python -m benchmarks.mediapipe_compare ../shared/real_hands PATH/hand_landmark_full.tflite \\
         --models hand hand-rendered --every 4 --output results/mediapipe.csv
 
 Where to get the network is in benchmarks/mediapipe_check.py. All see the same 256-px crops,
@@ -17,8 +17,8 @@ import time
 from pathlib import Path
 
 import numpy as np
-from mediapipe_check import INPUT, LandmarkModel, tracker_crop
 
+from benchmarks.mediapipe_check import INPUT, LandmarkModel, tracker_crop
 from keras_shr.data import PartReader, load_arrays, open_data
 from keras_shr.data.images import resize_images
 from keras_shr.evaluation.protocol import Protocol

@@ -25,10 +25,10 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
+from benchmarks.machine import processor_and_cores
 from benchmarks.model_counts import multiply_adds, parameters
 from benchmarks.model_table import markdown
 from benchmarks.model_timing import inference, prepared, summary, take_turns, training, within
-from benchmarks.paired_step import machine_name
 from keras_shr.errors import KerasShrError
 from keras_shr.files import replacing
 from keras_shr.memory import keep_freed_memory
@@ -206,7 +206,7 @@ def measure(options, table):
         tf.config.threading.set_inter_op_parallelism_threads(options.threads)
 
     def settings(name):
-        chosen = name, backend, machine_name(), options.threads, options.size
+        chosen = name, backend, processor_and_cores(), options.threads, options.size
         return dict(zip(SETTINGS, (*chosen, options.train_size, options.pairs), strict=True))
 
     for part in parts:

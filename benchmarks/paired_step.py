@@ -1,6 +1,6 @@
 """What the paired step costs beside a plain Keras step on the same number of images.
 
-    python benchmarks/paired_step.py --output results/paired_step.csv
+    python -m benchmarks.paired_step --output results/paired_step.csv
 
 The plain step is `fit` of the same network with `compile(loss="mse")` on target maps made
 beforehand. The paired step draws the augmentation, makes its targets, correlates, compares the
@@ -26,7 +26,7 @@ import time
 from pathlib import Path
 from unittest import mock
 
-import machine
+from benchmarks import machine
 
 FIELDS = (
     "machine",
@@ -198,10 +198,10 @@ def main():
     for backend in options.backends:
         for jit in options.jit:
             environment = {"TF_CPP_MIN_LOG_LEVEL": "2", **os.environ, "KERAS_BACKEND": backend}
-            command = [sys.executable, *sys.argv, "--child", jit]
+            command = [sys.executable, "-m", __spec__.name, *sys.argv[1:], "--child", jit]
             done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True)
             rows += json.loads(done.stdout.splitlines()[-1])
-    command = " ".join(["python", *sys.argv])
+    command = " ".join(["python -m benchmarks.paired_step", *sys.argv[1:]])
     for row in rows:
         print(f"{row['seconds_per_step']} s  {row['ratio']}  {row['backend']}  {row['what']}")
     if options.output:

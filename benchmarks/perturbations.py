@@ -1,6 +1,6 @@
 """Images a second of the native perturbations beside the reference library, on the same cores.
 
-    KERAS_BACKEND=tensorflow python benchmarks/perturbations.py --output results/perturbations.csv
+    KERAS_BACKEND=tensorflow python -m benchmarks.perturbations --output results/perturbations.csv
 
 All take turns on the same uint8 images with severities 1 to 5 in equal parts; the median of the
 turns counts. The reference perturbs one image at a time, in as many processes as there are cores.
@@ -22,8 +22,7 @@ import sys
 import time
 from pathlib import Path
 
-import machine
-
+from benchmarks import machine
 from keras_shr import _compile
 from keras_shr.files import replacing
 from keras_shr.memory import keep_freed_memory
@@ -212,7 +211,7 @@ def keras_is_jax():
 def other_libraries(kind, wanted):
     if not wanted:
         return {}
-    import peers
+    from benchmarks import peers
 
     found = peers.peers(kind)
     for function in found.values():
@@ -289,7 +288,7 @@ def main():
         "device": machine.accelerator() or "cpu",
         "backend": keras.backend.backend(),
         "cores": options.cores or os.cpu_count(),
-        "command": " ".join(["python", *sys.argv]),
+        "command": " ".join(["python -m benchmarks.perturbations", *sys.argv[1:]]),
     }
     fields = FIELDS + (ON_DEVICE if machine.accelerator() else ())
     rows = []

@@ -1,6 +1,6 @@
 """What row-column correlation costs in a .tflite file on a CPU, and how fast the files are.
 
-    python benchmarks/tflite_latency.py --output results/tflite_latency.csv
+    python -m benchmarks.tflite_latency --output results/tflite_latency.csv
 
 Each network is exported without and with correlation (heatmaps, one image, random weights: the time
 does not depend on them). All files of one network run in turns in one process, one call each in an
@@ -23,7 +23,8 @@ import time
 from pathlib import Path
 
 import numpy as np
-from paired_step import machine_name
+
+from benchmarks.machine import processor_and_cores
 
 NETWORKS = {
     "a0.5-128-s2": {
@@ -123,7 +124,7 @@ def shown_command():
         Path(word).name if os.sep in word and "results" not in word else word
         for word in sys.argv[1:]
     ]
-    return " ".join(["python benchmarks/tflite_latency.py", *words])
+    return " ".join(["python -m benchmarks.tflite_latency", *words])
 
 
 def write(path, rows):
@@ -150,7 +151,7 @@ def main():
     import importlib.metadata
 
     common = {
-        "machine": machine_name(),
+        "machine": processor_and_cores(),
         "runtime": f"ai-edge-litert {importlib.metadata.version('ai-edge-litert')}",
         "turns": options.turns,
         "command": shown_command(),
