@@ -129,7 +129,7 @@ def test_it_runs(name, tmp_path, monkeypatch):
     book = nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
     client = nbclient.NotebookClient(
         book,
-        timeout=900,
+        timeout=600,
         kernel_name="python3",
         resources={"metadata": {"path": str(tmp_path)}},
     )
