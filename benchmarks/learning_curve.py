@@ -1,6 +1,6 @@
 """Fine-tuning a trained model on few labelled images, beside training from scratch.
 
-    python benchmarks/learning_curve.py "folder:../shared/real_hands?subset=digits" \\
+    python -m benchmarks.learning_curve "folder:../shared/real_hands?subset=digits" \\
         --output results/learning_curve.csv
 
 The new task has five keypoints that no trained model knows: the middle of each finger, from the
@@ -96,7 +96,7 @@ def main():
             with replacing(options.output) as temporary, temporary.open("w", newline="") as file:
                 writer = csv.DictWriter(file, [*rows[0], "command"])
                 writer.writeheader()
-                writer.writerows(r | {"command": " ".join(["python", *sys.argv])} for r in rows)
+                writer.writerows(r | {"command": " ".join(["python -m benchmarks.learning_curve", *sys.argv[1:]])} for r in rows)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from keras_shr.reproduction import (
     SIZES,
     SUITES,
     Cell,
+    find_size,
     planned_cells,
     reproduce,
     results,
@@ -77,6 +78,18 @@ def test_every_method_sees_the_same_number_of_images(size):
         config = cell_config(cell, SIZES[size], data["rendered"])
         assert config.batch_size * METHODS[cell.method].views == SIZES[size].images_per_step
         assert config.steps_per_epoch * config.epochs == SIZES[size].steps
+
+
+def test_single_settings_of_a_size_can_be_changed():
+    size = find_size("cpu", ["steps=7", "severities=[2, 4]", "test_images=None"])
+    assert (size.steps, size.severities, size.test_images) == (7, (2, 4), None)
+    assert size.image_size == SIZES["cpu"].image_size
+    with pytest.raises(KerasShrError, match="there is no size 'huge'; there are cpu, gpu, paper"):
+        find_size("huge")
+    with pytest.raises(KerasShrError, match="'step' is no setting; there are train_images"):
+        find_size("cpu", ["step=7"])
+    with pytest.raises(KerasShrError, match="steps='many': expected a value like 500"):
+        find_size("cpu", ["steps=many"])
 
 
 def test_data_words():
@@ -171,6 +184,7 @@ def fake(monkeypatch):
     monkeypatch.setattr(run, "run_cell", run_cell)
     monkeypatch.setattr(run, "make_data_set", lambda n, *_: DataSet(n, {"data": "p:t"}, None))
     monkeypatch.setattr(run, "load_test", lambda *_: None)
+    monkeypatch.setattr(run, "perturbed_pictures", lambda *_: None)
     monkeypatch.setattr(results, "_write_pictures", lambda *_: None)
     failures["done"] = done
     return failures
