@@ -76,6 +76,7 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", default="results/learning_curve.csv")
     options = parser.parse_args()
+    command = " ".join(["python -m benchmarks.learning_curve", *sys.argv[1:]])
     keep_freed_memory()
     size = StableHeatmapRegressor.from_pretrained(options.model).image_size[0]
     train, validation = (
@@ -96,7 +97,7 @@ def main():
             with replacing(options.output) as temporary, temporary.open("w", newline="") as file:
                 writer = csv.DictWriter(file, [*rows[0], "command"])
                 writer.writeheader()
-                writer.writerows(r | {"command": " ".join(["python -m benchmarks.learning_curve", *sys.argv[1:]])} for r in rows)
+                writer.writerows(r | {"command": command} for r in rows)
 
 
 if __name__ == "__main__":
