@@ -30,6 +30,10 @@ class KeptPictures:
     def __exit__(self, *error):
         return self.perturber.__exit__(*error)
 
+    def lacks(self, task):
+        """Whether the pictures of a task are still to be made."""
+        return not self._path(task).exists()
+
     def stream(self, tasks):
         """See `Perturber.stream`."""
         missing = {}

@@ -108,11 +108,12 @@ def run(predictors, stores, data, protocol, workers=None, progress=True, kept=No
 
 
 def keep_pictures(data, protocol, folder, workers=None, progress=True):
-    """Makes all perturbed pictures of an evaluation, for `run(..., kept=folder)`."""
-    meter = Progress(len(data) * len(protocol.conditions), progress)
+    """Makes the pictures that `run(..., kept=folder)` would read, as far as they are missing."""
+    images = resize_images(data.images, protocol.size)
     with make_perturber(protocol, workers, folder) as perturber:
-        images = resize_images(data.images, protocol.size)
-        for block in perturber.stream(tasks(images, data.ids, protocol)):
+        missing = [t for t in tasks(images, data.ids, protocol) if perturber.lacks(t)]
+        meter = Progress(sum(len(block) for _, _, block, _ in missing), progress)
+        for block in perturber.stream(missing):
             meter.advance(len(block), "perturbing")
 
 

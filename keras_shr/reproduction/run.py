@@ -68,7 +68,7 @@ def reproduce(
     todo = _left(wanted, output, video)
     say(f"{len(wanted)} cells, {len(wanted) - len(todo)} of them done")
     try:
-        sets, tests, pictures = _data_sets(output, specs, size, deadline, workers, say)
+        sets, tests, pictures = _data_sets(output, specs, size, deadline, workers, say, todo)
     except OutOfTime:
         return todo
     frames = None if video is None else load_arrays(open_data(video, None, size.image_size), 0)
@@ -107,8 +107,12 @@ def _plan(output, suites, data, size, seeds):
     return cells, size, plan["data"]
 
 
-def _data_sets(output, specs, size, deadline, workers, say):
-    """Name → `DataSet`, name → test images, name → folder of their perturbed copies."""
+def _data_sets(output, specs, size, deadline, workers, say, todo):
+    """Name → `DataSet`, name → test images, name → folder of their perturbed copies.
+
+    The copies are made for the data of the cells in `todo` alone.
+    """
+    wanted = {cell.data for cell in todo}
     tell = clock.seldom(say, 10)
 
     def progress(done, count, part):
@@ -126,9 +130,10 @@ def _data_sets(output, specs, size, deadline, workers, say):
         with _lock(folder, wait=True):
             sets[name] = make_data_set(name, spec, size, folder, workers, progress)
             tests[name] = load_test(sets[name], size)
-            pictures[name] = perturbed_pictures(
-                tests[name], size, folder / "perturbed", workers or None, perturbing
-            )
+            if name in wanted:
+                pictures[name] = perturbed_pictures(
+                    tests[name], size, folder / "perturbed", workers or None, perturbing
+                )
     return sets, tests, pictures
 
 

@@ -58,6 +58,7 @@ def test_an_evaluation_reads_what_was_kept(tmp_path, monkeypatch):
     assert seen[-1] == 9 * 4
     # Nothing is perturbed any more: this source would say so.
     monkeypatch.setattr(perturber, "REFERENCE", fakes.SHIFTS.replace(":shift", ":failing"))
+    runner.keep_pictures(data, PROTOCOL, tmp_path, 0, False)
     with runner.make_perturber(PROTOCOL, 0, tmp_path) as kept:
         blocks = list(kept.stream(runner.tasks(data.images, data.ids, PROTOCOL)))
     assert sum(map(len, blocks)) == 9 * 4
