@@ -31,7 +31,7 @@ def add_arguments(parser):
 def run(arguments):
     from keras_shr.evaluation.summary import csv_text
     from keras_shr.files import write_text
-    from keras_shr.prediction.jitter_report import FIELDS, draw_tracks, jitter_report
+    from keras_shr.prediction.jitter_report import FIELDS, NO_FILTER, draw_tracks, jitter_report
 
     names = [Path(m).stem for m in arguments.models]
     if len(set(names)) < len(names):  # runs/a/best.keras and runs/b/best.keras
@@ -47,7 +47,7 @@ def run(arguments):
     output = Path(arguments.output)
     output.mkdir(parents=True, exist_ok=True)
     write_text(output / "jitter.csv", csv_text(rows, FIELDS))
-    keypoint = min(arguments.keypoint, tracks[names[0], "none"][0].shape[1] - 1)
+    keypoint = min(arguments.keypoint, tracks[names[0], NO_FILTER][0].shape[1] - 1)
     draw_tracks(output / "jitter.png", clips, tracks, keypoint, f"keypoint {keypoint}")
     print(table(rows))
     print(f"{output / 'jitter.csv'}, {output / 'jitter.png'}")

@@ -9,6 +9,13 @@ COLUMNS = ("source", "metric", "value", "low", "high")
 _DRAWS = 500
 
 
+def clips_of(groups) -> dict:
+    """Group → the indices of its frames, for each group of three frames or more."""
+    names = np.array(groups)
+    found = {name: np.flatnonzero(names == name) for name in dict.fromkeys(groups)}
+    return {name: frames for name, frames in found.items() if len(frames) > 2}
+
+
 def motion_rows(source, tracks, labels, scale=1.0):
     """Rows of `COLUMNS`: jitter, acceleration and the labels' own acceleration, px of 256.
 

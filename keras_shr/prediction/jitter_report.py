@@ -4,6 +4,7 @@ A filter buys steadiness with delay, so beside jitter the report says how far th
 where they belong. Everything is in px of a 256-px crop.
 """
 
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from keras_shr.data import load_arrays, open_data
 from keras_shr.data.images import resize_images
 from keras_shr.data.records import PROTOCOL_PIXELS
 from keras_shr.errors import DataError, KerasShrError
-from keras_shr.evaluation.motion import motion_rows
+from keras_shr.evaluation.motion import clips_of, motion_rows
 from keras_shr.files import replacing
 from keras_shr.heatmaps import image_to_heatmap
 from keras_shr.metrics import end_point_error, keypoint_auc
@@ -62,14 +63,16 @@ def load_clips(source, seconds=None) -> list[Clip]:
         clips = [Clip(f"{RENDERED} {i + 1}", d.images, d.keypoints) for i, d in enumerate(data)]
     elif is_video(source):
         video = Video(source)
-        most = None if seconds is None else int(seconds * video.frequency)
-        frames = [frame for _, frame in zip(range(most or 10**9), video, strict=False)]
-        clips = [Clip(Path(source).stem, np.stack(frames), None, video.frequency)]
+        # A film may be hours long: no more of it is decoded than is wanted.
+        most = None if seconds is None else max(1, int(seconds * video.frequency))
+        frames = np.stack(list(itertools.islice(video, most)))
+        clips = [Clip(Path(source).stem, frames, None, video.frequency)]
     else:
         data = load_arrays(open_data(source), 0)
-        groups = np.array(data.groups)
-        chosen = {name: np.flatnonzero(groups == name) for name in dict.fromkeys(data.groups)}
-        clips = [Clip(n, data.images[i], data.keypoints[i]) for n, i in chosen.items()]
+        clips = [
+            Clip(name, data.images[i], data.keypoints[i])
+            for name, i in clips_of(data.groups).items()
+        ]
     if seconds is not None:
         clips = [_first(clip, int(seconds * clip.frequency)) for clip in clips]
     clips = [clip for clip in clips if len(clip.frames) > 2]

@@ -6,7 +6,7 @@ import numpy as np
 
 from keras_shr.data.images import resize_images
 from keras_shr.data.records import PROTOCOL_PIXELS
-from keras_shr.evaluation.motion import COLUMNS, motion_rows
+from keras_shr.evaluation.motion import COLUMNS, clips_of, motion_rows
 from keras_shr.evaluation.summary import csv_text
 from keras_shr.files import write_text
 from keras_shr.heatmaps import image_to_heatmap
@@ -51,9 +51,7 @@ def _video(cell, folder, work, model):
     images = resize_images(video.images, size)
     labels = np.asarray(image_to_heatmap(video.keypoints, video.images.shape[1:3], size))
     track = model.predict_keypoints(images)[..., :2]
-    groups = np.array(video.groups)
-    clips = [np.flatnonzero(groups == name) for name in dict.fromkeys(video.groups)]
-    clips = [clip for clip in clips if len(clip) > 2]
+    clips = clips_of(video.groups).values()
     scale = PROTOCOL_PIXELS / max(size)
     rows = motion_rows("video", [track[c] for c in clips], [labels[c] for c in clips], scale)
     write_text(folder / "video.csv", csv_text(rows, COLUMNS))
