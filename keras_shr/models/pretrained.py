@@ -83,19 +83,18 @@ def _shared_keypoints(old, new):
 
 
 def _taken_over(old, new, counts, shared):
-    before, after = np.asarray(old), np.asarray(new)
+    """The values of a new weight: the old one's as far as both have the same keypoints."""
+    before, after = np.array(old), np.array(new)
     if before.shape == after.shape:
         return before
-    changed = [i for i in range(after.ndim) if before.shape[i : i + 1] != after.shape[i : i + 1]]
-    if before.ndim != after.ndim or any(
-        (before.shape[i], after.shape[i]) != counts for i in changed
-    ):
+    pairs = list(zip(before.shape, after.shape, strict=False))
+    changed = [axis for axis, (a, b) in enumerate(pairs) if a != b]
+    if before.ndim != after.ndim or any(pairs[axis] != counts for axis in changed):
         raise KerasShrError(
             f"the saved network has {old.path} of {before.shape}, not {after.shape}"
         )
     if len(changed) == 1:
-        rows, saved = (np.moveaxis(values, changed[0], 0) for values in (after.copy(), before))
+        saved, rows = (np.moveaxis(values, changed[0], 0) for values in (before, after))
         for i, j in shared:
-            rows[j] = saved[i]
-        after = np.moveaxis(rows, 0, changed[0])
+            rows[j] = saved[i]  # a view of `after`
     return after

@@ -20,14 +20,13 @@ def _dtype_policy(policy):
         keras.config.set_dtype_policy(before)
 
 
-def _without_flips(augmentation, skeleton):
-    """The saved augmentation's settings for another set of keypoints."""
+def _augmentation_for(skeleton, augmentation):
+    """The saved augmentation's settings for other keypoints, which mirror in another order."""
     if augmentation is None:
         return None
     layer = keras.saving.deserialize_keras_object(augmentation)
-    flips = {} if skeleton is not None else {"flip": 0.0}
     kept = {name: getattr(layer, name) for name in ("rotation", "scale", "shift", "flip", "seed")}
-    return kept | flips
+    return kept if skeleton is not None else kept | {"flip": 0.0}
 
 
 @keras.saving.register_keras_serializable(package="keras_shr")
@@ -171,7 +170,7 @@ class StableHeatmapRegressor(PairedHeatmapModel):
                 )
             source, config = model, model.get_config()
             if "skeleton" in changes:
-                config["augmentation"] = _without_flips(config["augmentation"], skeleton)
+                config["augmentation"] = _augmentation_for(skeleton, config["augmentation"])
             model = cls.from_config(config | changes)
             transfer_weights(source, model)
         if freeze:
