@@ -10,7 +10,6 @@ part "val", clean and under one draw of the ten seen kinds.
 """
 
 import argparse
-import csv
 import sys
 import time
 
@@ -19,7 +18,8 @@ import numpy as np
 
 from keras_shr.callbacks import RobustnessProbe
 from keras_shr.data import load_arrays, open_data
-from keras_shr.files import replacing
+from keras_shr.evaluation.summary import csv_text
+from keras_shr.files import write_text
 from keras_shr.memory import keep_freed_memory
 from keras_shr.models import StableHeatmapRegressor, default_optimizer
 from keras_shr.skeletons import Skeleton
@@ -91,13 +91,11 @@ def main():
             batches = Batches(few, options.batch_size, options.seed, options.steps)
             model.fit(batches, shuffle=False, verbose=0)
             row = {"images": count, "way": way, "steps": options.steps, "seed": options.seed}
-            row |= {key: round(value, 4) for key, value in probe.measure(model).items()}
-            rows.append(row | {"seconds": round(time.monotonic() - began)})
+            row |= probe.measure(model)
+            row["seconds"] = round(time.monotonic() - began)
+            rows.append(row | {"command": command})
             print(*(f"{k} {v}" for k, v in rows[-1].items()), sep=", ", flush=True)
-            with replacing(options.output) as temporary, temporary.open("w", newline="") as file:
-                writer = csv.DictWriter(file, [*rows[0], "command"])
-                writer.writeheader()
-                writer.writerows(r | {"command": command} for r in rows)
+            write_text(options.output, csv_text(rows, list(rows[0])))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ others are MediaPipe's own, so that only R and RUC, which need none, mean anythi
 """
 
 import argparse
-import csv
 import sys
 import time
 from pathlib import Path
@@ -23,7 +22,9 @@ from keras_shr.data import PartReader, load_arrays, open_data
 from keras_shr.data.images import resize_images
 from keras_shr.evaluation.protocol import Protocol
 from keras_shr.evaluation.runner import joined_blocks, make_perturber, tasks
-from keras_shr.files import replacing
+from keras_shr.evaluation.summary import csv_text
+from keras_shr.files import write_text
+from keras_shr.heatmaps import image_to_heatmap
 from keras_shr.metrics import keypoint_auc, mean_squared_displacement, ruc
 from keras_shr.models import load_trained
 from keras_shr.perturbations import EVALUATION_PERTURBATIONS, TRAINING_PERTURBATIONS
@@ -56,8 +57,8 @@ def mediapipe_network(path):
 
 
 def rescaled(points, before, after):
-    """Pixel centres of one size of image to those of another."""
-    return (points + 0.5) * after / before - 0.5
+    """Pixels of one size of square image as those of another."""
+    return np.asarray(image_to_heatmap(points, (before, before), (after, after)))
 
 
 def tracked(network):
@@ -171,10 +172,8 @@ def main():
     command = " ".join(
         ["python", *(Path(word).name if ".tflite" in word else word for word in sys.argv)]
     )
-    with replacing(options.output) as temporary, temporary.open("w", newline="") as file:
-        writer = csv.DictWriter(file, [*rows[0], "command"])
-        writer.writeheader()
-        writer.writerows(row | {"command": command} for row in rows)
+    rows = [row | {"command": command} for row in rows]
+    write_text(options.output, csv_text(rows, list(rows[0])))
 
 
 if __name__ == "__main__":

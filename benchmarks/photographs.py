@@ -34,9 +34,9 @@ def part_of(subset, split, group, people):
 def packed(root, size):
     """Yields records and the names of their parts."""
     for subset, split in PARTS:
-        reader = FolderReader(root, split=split, subset=[subset], size=size)
-        people = sorted({record.group for record in reader})
-        for record in reader:
+        records = list(FolderReader(root, split=split, subset=[subset], size=size))
+        people = sorted({record.group for record in records})
+        for record in records:
             yield record, part_of(subset, split, record.group, people)
     for subset, split, part in OTHERS:
         for record in FolderReader(root, split=split, subset=[subset], size=size):
