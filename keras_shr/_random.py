@@ -1,9 +1,12 @@
 """Random numbers that depend on a seed alone.
 
 A seed here is a plain `(2,)` uint32 tensor: it can be an argument of a compiled function, and
-`fold_in` and `split` make as many independent seeds of it as needed. `keras.random` itself takes
-only an integer (a constant of the compiled function) or a stateful `SeedGenerator`; for its
-functions, `SeedTensor` wraps a seed tensor.
+`fold_in` and `split` make as many independent seeds of it as needed. `keras.random` takes only an
+integer (a constant of the compiled function) or a stateful `SeedGenerator`.
+
+Rows: the first axis of what is drawn is the batch. `at_row(seed, r)` is a `(3,)` tensor, the same
+seed for the rows from r on: a device that holds rows r, r + 1, ... of a batch draws with it just
+what one device with the whole batch would have drawn for them.
 
 `uniform`, `normal`, `integers` and `permutation` hash a counter together with the seed, in
 integer arithmetic. So the same seed gives the same numbers eagerly, in `tf.function`, in `tf.data`,
@@ -24,31 +27,8 @@ _MASK = 0xFFFFFFFF
 _GOLDEN = 0x9E3779B9  # 2^32 / golden ratio: neighbouring counters land far apart
 
 
-class SeedTensor(keras.random.SeedGenerator):
-    """A seed tensor in the clothes of a `SeedGenerator`, so that `keras.random` takes it.
-
-    `next()` gives the same value each time: one `SeedTensor` is for one draw.
-
-    Args:
-        seed: anything that `as_seed` takes.
-    """
-
-    def __init__(self, seed):
-        # The parent's __init__ would create a variable, which a compiled function cannot.
-        self.value = as_seed(seed)
-
-    def next(self, ordered=True):
-        """The seed, in the type that the backend's random operations want."""
-        if keras.backend.backend() == "tensorflow":
-            # The stateless TensorFlow operations compile under XLA with int32 seeds only.
-            return ops.cast(self.value, "int32")
-        return self.value
-
-
 def as_seed(seed):
-    """A `(2,)` uint32 seed tensor of an int, a `SeedGenerator` (advanced once) or such a tensor."""
-    if isinstance(seed, SeedTensor):
-        return seed.value
+    """A uint32 seed tensor of an int, a `SeedGenerator` (advanced once) or such a tensor."""
     if isinstance(seed, keras.random.SeedGenerator):
         seed = seed.next()
     elif isinstance(seed, int | np.integer) and not isinstance(seed, bool):
@@ -58,11 +38,29 @@ def as_seed(seed):
             f"seed is {seed!r}; it must be an int, a keras.random.SeedGenerator or a (2,) integer "
             "tensor"
         )
-    return ops.reshape(ops.cast(ops.convert_to_tensor(seed), "uint32"), (2,))
+    seed = _wrap(ops.cast(ops.convert_to_tensor(seed), "uint32"))
+    return seed if tuple(seed.shape) == (3,) else ops.reshape(seed, (2,))
+
+
+def at_row(seed, row):
+    """The seed for rows from `row` on of what `seed` draws: a `(3,)` uint32 tensor.
+
+    Args:
+        seed: anything that `as_seed` takes; a row that it has already is forgotten.
+        row: int or integer scalar tensor.
+    """
+    row = ops.reshape(ops.cast(ops.convert_to_tensor(row), "uint32"), (1,))
+    return ops.concatenate([as_seed(seed)[:2], row])
+
+
+def first_row(seed):
+    """The row of `at_row` as an int32 scalar tensor; the integer 0 for a seed without one."""
+    seed = as_seed(seed)
+    return ops.cast(seed[2], "int32") if seed.shape[0] == 3 else 0
 
 
 def fold_in(seed, number):
-    """The seed number `number` of the family of `seed`: another `(2,)` uint32 tensor.
+    """The seed number `number` of the family of `seed`: another seed tensor, of the same row.
 
     Args:
         seed: anything that `as_seed` takes.
@@ -70,13 +68,18 @@ def fold_in(seed, number):
     """
     if isinstance(number, int | np.integer):
         number = np.array(int(number) & _MASK, "uint32")
-    return _children(as_seed(seed), ops.cast(ops.convert_to_tensor(number), "uint32"))
+    seed = as_seed(seed)
+    child = _children(seed[:2], ops.cast(ops.convert_to_tensor(number), "uint32"))
+    return ops.concatenate([child, seed[2:]]) if seed.shape[0] == 3 else child
 
 
 def split(seed, count):
     """A list of `count` independent seeds, the first `count` of the family that `fold_in` names."""
     numbers = ops.convert_to_tensor(np.arange(count, dtype="uint32")[:, None])
-    children = ops.reshape(_children(as_seed(seed), numbers), (count, 2))
+    seed = as_seed(seed)
+    children = ops.reshape(_children(seed[:2], numbers), (count, 2))
+    if seed.shape[0] == 3:
+        return [ops.concatenate([children[i], seed[2:]]) for i in range(count)]
     return [children[i] for i in range(count)]
 
 
@@ -110,27 +113,37 @@ def _word(value):
     return ops.convert_to_tensor(np.array(value, "uint32"))
 
 
+def _wrap(word):
+    """A word modulo 2^32; PyTorch has no uint32, and Keras takes int64 for it."""
+    if keras.backend.backend() != "torch":
+        return word
+    return ops.bitwise_and(word, _word(_MASK))
+
+
 def _mix(word, key=None):
     """Scramble 32-bit words, by C. Wellons' low-bias hash (two multiplications, three shifts)."""
-    word = ops.bitwise_xor(word, ops.right_shift(word, _word(16))) * _word(0x21F0AAAD)
+    word = _wrap(word)
+    word = _wrap(ops.bitwise_xor(word, ops.right_shift(word, _word(16))) * _word(0x21F0AAAD))
     if key is not None:
         word = ops.bitwise_xor(word, key)
-    word = ops.bitwise_xor(word, ops.right_shift(word, _word(15))) * _word(0xD35A2D97)
+    word = _wrap(ops.bitwise_xor(word, ops.right_shift(word, _word(15))) * _word(0xD35A2D97))
     return ops.bitwise_xor(word, ops.right_shift(word, _word(15)))
 
 
-def _bits(count, seed):
-    """`count` (int or scalar tensor) random 32-bit words as a vector."""
+def _bits(shape, seed):
+    """Random 32-bit words, as many as `shape` has, as a vector."""
     seed = as_seed(seed)
-    counter = ops.cast(ops.arange(count, dtype="int32"), "uint32")
+    counter = ops.cast(ops.arange(_size(shape), dtype="int32"), "uint32")
+    if seed.shape[0] == 3:
+        counter = counter + seed[2] * ops.cast(ops.convert_to_tensor(_size(shape[1:])), "uint32")
     return _mix(counter * _word(_GOLDEN) + seed[0], key=seed[1])
 
 
-def _unit(count, seed):
-    """`count` floats in [0, 1), multiples of 2^-24."""
-    bits = ops.right_shift(_bits(count, seed), _word(8))
+def _unit(shape, seed):
+    """Floats in [0, 1), multiples of 2^-24."""
+    bits = ops.right_shift(_bits(shape, seed), _word(8))
     # By way of int32: casting unsigned numbers to float is slow on many devices.
-    return ops.cast(ops.cast(bits, "int32"), "float32") * (2.0**-24)
+    return ops.reshape(ops.cast(ops.cast(bits, "int32"), "float32") * (2.0**-24), shape)
 
 
 def _size(shape):
@@ -145,17 +158,16 @@ def uniform(shape, seed, minval=0.0, maxval=1.0):
         seed: anything that `as_seed` takes.
         minval, maxval: floats or tensors that broadcast to `shape`.
     """
-    return minval + (maxval - minval) * ops.reshape(_unit(_size(shape), seed), shape)
+    return minval + (maxval - minval) * _unit(shape, seed)
 
 
 def normal(shape, seed, mean=0.0, stddev=1.0):
     """float32 numbers of the normal distribution, up to 5.4 deviations; arguments as above."""
     # The middle of each step of the uniform numbers, so that neither end is reached.
-    draws = 2.0 * _unit(_size(shape), seed) + (2.0**-24 - 1.0)
+    draws = 2.0 * _unit(shape, seed) + (2.0**-24 - 1.0)
     # TensorFlow's erfinv adds 1, which rounds to 2 for the very last number: infinity.
     draws = ops.minimum(draws, 1.0 - 2.0**-23)
-    numbers = math.sqrt(2.0) * ops.erfinv(ops.reshape(draws, shape))
-    return mean + stddev * numbers
+    return mean + stddev * math.sqrt(2.0) * ops.erfinv(draws)
 
 
 def integers(shape, seed, minval, maxval):
@@ -164,12 +176,17 @@ def integers(shape, seed, minval, maxval):
     A range of n numbers is covered evenly to about n / 2^24.
     """
     span = ops.cast(maxval - minval, "float32")
-    draws = ops.reshape(_unit(_size(shape), seed), shape)
     # The product can round up to the span itself.
-    draws = ops.minimum(ops.floor(draws * span), span - 1.0)
+    draws = ops.minimum(ops.floor(_unit(shape, seed) * span), span - 1.0)
     return ops.cast(draws, "int32") + minval
 
 
-def permutation(count, seed):
-    """The numbers 0..count-1 as int32 in random order; `count` may be a scalar tensor."""
-    return ops.cast(ops.argsort(_unit(count, seed)), "int32")
+def orders(rows, count, seed):
+    """int32 `(rows, count)`: in each row the numbers 0..count-1 in random order.
+
+    Args:
+        rows: int or scalar tensor.
+        count: int.
+        seed: anything that `as_seed` takes.
+    """
+    return ops.cast(ops.argsort(_unit((rows, count), seed), axis=-1), "int32")

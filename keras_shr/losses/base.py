@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_shr._replicas import sum_over_replicas
 from keras_shr.errors import KerasShrError
 
 REDUCTIONS = ("mean", "sum_over_batch_size", "sum", "mean_with_sample_weight", "none", None)
@@ -21,7 +22,9 @@ def reduce_keypoints(values, supervised, sample_weight=None, reduction="mean"):
             `"sum"` does not divide, `"none"` returns `(batch, keypoints)`.
 
     Returns:
-        A scalar, 0 where nothing is supervised, or `(batch, keypoints)`.
+        A scalar, 0 where nothing is supervised, or `(batch, keypoints)`. In a replica of
+        tf.distribute the divisors are those of the global batch, so the scalar is this replica's
+        share of the loss.
     """
     weight = ops.ones_like(values)
     if sample_weight is not None:
@@ -41,16 +44,8 @@ def reduce_keypoints(values, supervised, sample_weight=None, reduction="mean"):
     divisor = (
         ops.where(supervised, weight, 0.0) if by_weight else ops.cast(supervised, values.dtype)
     )
-    return ops.divide_no_nan(total, ops.sum(divisor)) / replicas()
-
-
-def replicas():
-    """How many tf.distribute replicas add up their gradients: a mean is shared between them."""
-    if keras.config.backend() != "tensorflow":
-        return 1
-    import tensorflow as tf
-
-    return tf.distribute.get_strategy().num_replicas_in_sync
+    # The replicas' losses add up to that of one device with the whole batch.
+    return ops.divide_no_nan(total, sum_over_replicas(ops.sum(divisor)))
 
 
 class KeypointLoss(keras.losses.Loss):

@@ -38,10 +38,10 @@ def augmix(images, seed, mixes=1, width=3, depth=3, level=3.0):
     tables = _chains(counts, channels, mixes * width, depth, level, chain_seed)
     tables = ops.cast(ops.reshape(tables, (mixes, width, -1, photometric.LEVELS)), "float32")
     # A flat Dirichlet distribution: exponential numbers divided by their sum.
-    share = -ops.log(1.0 - _random.uniform((mixes, width, count, 1), share_seed))
+    share = -ops.log(1.0 - _batch_last(_random.uniform, count, (mixes, width), share_seed))
     share = share / ops.maximum(ops.sum(share, axis=1, keepdims=True), _SMALLEST)
-    amount = _random.uniform((mixes, count, 1), amount_seed)
-    share, amount = (ops.repeat(x, channels, axis=-2) for x in (share, amount))
+    amount = _batch_last(_random.uniform, count, (mixes,), amount_seed)
+    share, amount = (ops.repeat(x, channels, axis=-1)[..., None] for x in (share, amount))
     results = []
     for mix in range(mixes):
         table = ops.sum(share[mix] * tables[mix], axis=0)
@@ -60,16 +60,22 @@ def _chains(counts, channels, chains, depth, level, seed):
     def for_rows(draws):
         return ops.reshape(ops.repeat(draws, channels, axis=-1), (draws.shape[0], -1, 1))
 
-    shape, kinds = (depth, chains, count), len(photometric.OPERATIONS)
-    length = for_rows(_random.integers((1, chains, count), length_seed, 1, depth + 1))[0]
-    kind = for_rows(_random.integers(shape, kind_seed, 0, kinds))
-    level = for_rows(_random.uniform(shape, level_seed, 0.1, level))
+    shape, kinds = (depth, chains), len(photometric.OPERATIONS)
+    length = _batch_last(_random.integers, count, (1, chains), length_seed, 1, depth + 1)
+    length = for_rows(length)[0]
+    kind = for_rows(_batch_last(_random.integers, count, shape, kind_seed, 0, kinds))
+    level = for_rows(_batch_last(_random.uniform, count, shape, level_seed, 0.1, level))
     counts = ops.tile(counts, (chains, 1))
     table = ops.zeros_like(counts) + ops.arange(photometric.LEVELS, dtype="int32")
     for i in range(depth):
         after = photometric.operate(table, counts, kind[i], level[i])
         table = ops.where(i < length, after, table)
     return table
+
+
+def _batch_last(draw, count, shape, seed, *limits):
+    """`draw` of the shape `(*shape, count)`; drawn with the batch first, as `_random` wants it."""
+    return ops.moveaxis(draw((count, *shape), seed, *limits), 0, -1)
 
 
 def spatial_distributions(maps, temperature=None):

@@ -3,13 +3,40 @@
 The steps only put the pairs in front of Keras's own step. A pair is drawn in
 `PairedHeatmapModel.make_pairs`, which is the same on every backend; Keras's step then does the
 forward pass, `compute_loss`, loss scaling and the update.
+
+Under tf.distribute a step does to the weights what one device with the global batch would do:
+draws, divisors of the losses, statistics of batch normalisation, gradient clipping and the test of
+loss scaling all see the whole of it (`keras_shr._replicas`).
 """
 
 import keras
+from keras import ops
 
+from keras_shr import _replicas
 from keras_shr.errors import KerasShrError
 from keras_shr.metrics import KeypointAUC
-from keras_shr.models.optimization import count_steps, default_optimizer, fit_schedule
+from keras_shr.models.optimization import (
+    batches_seen,
+    count_steps,
+    default_optimizer,
+    fit_schedule,
+)
+
+
+class LossMean(keras.metrics.Mean):
+    """The mean of a loss over batches, each counting as many times as it has images.
+
+    In a replica `update_state` takes the replica's share of the loss times the number of replicas,
+    as Keras gives it, and the number of images here.
+    """
+
+    def update_state(self, values, sample_weight=None):
+        replicas = _replicas.replica_count()
+        if replicas > 1:
+            here = ops.cast(sample_weight, "float32")
+            everywhere = _replicas.sum_over_replicas(here)
+            values = ops.divide_no_nan(values * everywhere, here * replicas)
+        super().update_state(values, sample_weight)
 
 
 class _Trainer:
@@ -36,13 +63,19 @@ class _Trainer:
         if kwargs.get("auto_scale_loss", True) and not scaled and self._has_float16():
             # Keras looks at this model's own policy, which is float32; the network's counts.
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
-        if keras.config.backend() == "tensorflow" and kwargs.get("jit_compile", "auto") == "auto":
-            kwargs["jit_compile"] = _has_gpu()
+        if keras.config.backend() == "tensorflow":
+            distributed = self._distribute_strategy is not None
+            if kwargs.get("jit_compile", "auto") == "auto":
+                kwargs["jit_compile"] = _has_gpu() and not distributed
+            if distributed:
+                _replicas.reduce_gradients_first(optimizer)
         super().compile(
             optimizer=optimizer,
             metrics=metrics,
             **kwargs,
         )
+        # As Keras does, past the tracking of layers, which are closed once they are built.
+        object.__setattr__(self, "_loss_tracker", LossMean(name="loss"))
 
     def _has_float16(self):
         return any(layer.compute_dtype == "float16" for layer in self.network._flatten_layers())
@@ -78,14 +111,20 @@ class _Trainer:
             self.optimizer.build(self.trainable_variables)
 
 
-def _batches_seen(optimizer):
-    """The variable that counts batches; `iterations` stands still while gradients accumulate."""
-    return getattr(optimizer, "inner_optimizer", optimizer)._iterations
-
-
 class _StatefulTrainer(_Trainer):
     def train_step(self, data):
-        return super().train_step(self.make_pairs(data, _batches_seen(self.optimizer)))
+        data = self.make_pairs(data, batches_seen(self.optimizer))
+        with _replicas.synchronised_batch_norm(self.network):
+            return _replicas.vectors_over_workers(super().train_step(data))
+
+    def test_step(self, data):
+        return _replicas.vectors_over_workers(super().test_step(data))
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        if iterator is not None and _replicas.KERAS_CANNOT_BUILD_FROM_REPLICAS:
+            data_batch = _replicas.first_replica_batch(self._distribute_strategy, iterator)
+            iterator = None
+        super()._maybe_symbolic_build(iterator, data_batch)
 
 
 class _JaxTrainer(_Trainer):
@@ -99,7 +138,7 @@ class _JaxTrainer(_Trainer):
         )
         values = (value for group in state[:3] for value in group)
         with keras.StatelessScope(state_mapping=zip(variables, values, strict=True)):
-            data = self.make_pairs(data, _batches_seen(self.optimizer).value)
+            data = self.make_pairs(data, batches_seen(self.optimizer).value)
         return super().train_step(state, data)
 
 

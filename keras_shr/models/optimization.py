@@ -5,6 +5,8 @@ import math
 import keras
 from keras import ops
 
+from keras_shr.errors import KerasShrError
+
 
 @keras.saving.register_keras_serializable(package="keras_shr")
 class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
@@ -13,7 +15,8 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
     Args:
         peak: highest learning rate.
         total_steps: length of the whole run, or `None` to stay at `peak` after the warm-up.
-            `PairedHeatmapModel.fit` fills it in from its epochs and data.
+            `PairedHeatmapModel.fit` fills it in from its epochs and data. Steps are batches, also
+            where the gradients of several make one update.
         warmup: share of `total_steps` (or of 10,000 steps if that is unknown) spent rising.
         final: learning rate at the end, as a share of `peak`.
     """
@@ -39,11 +42,32 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
         }
 
 
-def default_optimizer(peak=2e-3):
-    """AdamW with `WarmupCosine` and the gradient's global norm clipped at 1."""
+def default_optimizer(peak=2e-3, accumulate=1):
+    """AdamW with `WarmupCosine` and the gradient's global norm clipped at 1.
+
+    Args:
+        peak: highest learning rate.
+        accumulate: batches whose mean gradient makes one update: that of one batch `accumulate`
+            times as large, in the memory of one, if all have equally many supervised keypoints and
+            no layer looks at its batch as batch normalisation does. Clipping and weight decay act
+            on the update.
+
+    Raises:
+        KerasShrError: `accumulate` is no whole number of at least 1.
+    """
+    if isinstance(accumulate, bool) or not isinstance(accumulate, int) or accumulate < 1:
+        raise KerasShrError(f"accumulate is {accumulate!r}; expected a whole number of at least 1")
     return keras.optimizers.AdamW(
-        learning_rate=WarmupCosine(peak), weight_decay=1e-4, global_clipnorm=1.0
+        learning_rate=WarmupCosine(peak),
+        weight_decay=1e-4,
+        global_clipnorm=1.0,
+        gradient_accumulation_steps=accumulate if accumulate > 1 else None,
     )
+
+
+def batches_seen(optimizer):
+    """The variable that counts batches; `iterations` stands still while gradients accumulate."""
+    return getattr(optimizer, "inner_optimizer", optimizer)._iterations
 
 
 def fit_schedule(optimizer, total_steps):

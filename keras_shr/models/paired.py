@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_shr import _random, losses
+from keras_shr import _random, _replicas, losses
 from keras_shr.errors import KerasShrError
 from keras_shr.heatmaps import (
     gaussian_heatmap,
@@ -14,7 +14,7 @@ from keras_shr.heatmaps import (
 )
 from keras_shr.layers import RandomKeypointAffine, RowColumnCorrelation
 from keras_shr.models._prediction import KeypointPrediction
-from keras_shr.models._trainer import PairTrainer
+from keras_shr.models._trainer import LossMean, PairTrainer
 from keras_shr.perturbations import (
     TRAINING_PERTURBATIONS,
     check_perturbations,
@@ -72,8 +72,9 @@ class PairedHeatmapModel(PairTrainer, KeypointPrediction, keras.Model):
         force_perturbations: allow kinds that are kept for evaluation.
         augmentation: a `RandomKeypointAffine`, its keyword arguments, or `None`.
         min_visibility: 1 supervises all labelled keypoints, 2 those that are seen.
-        seed: seed of augmentation and perturbation; the draw depends on it and the step alone, so
-            a resumed run draws what the interrupted one would have.
+        seed: seed of augmentation and perturbation; the draw depends on it, the step and the place
+            in the global batch alone, so a resumed run draws what the interrupted one would have,
+            and several devices what one would have.
 
     Example:
 
@@ -148,8 +149,8 @@ class PairedHeatmapModel(PairTrainer, KeypointPrediction, keras.Model):
             losses.HeatmapMSE() if target == "gaussian" else losses.WeightedMultiLabelCE()
         )
         self.stability_loss = stability and STABILITY_LOSSES[stability](stop_gradient=stop_gradient)
-        self._supervision_tracker = keras.metrics.Mean(name="supervision")
-        self._stability_tracker = keras.metrics.Mean(name="stability")
+        self._supervision_tracker = LossMean(name="supervision")
+        self._stability_tracker = LossMean(name="stability")
         self.build((None, *network.input_shape[1:]))
 
     def _check_target_options(self):
@@ -269,7 +270,11 @@ class PairedHeatmapModel(PairTrainer, KeypointPrediction, keras.Model):
         images, keypoints, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         if keypoints is None:
             raise KerasShrError("fit needs keypoints (batch, keypoints, 3) beside the images")
-        geometry, photometry = _random.split(_random.fold_in(self.seed, step), 2)
+        seed = _random.fold_in(self.seed, step)
+        before = _replicas.rows_before(ops.shape(images)[0])
+        if not isinstance(before, int):  # a replica has a part of the batch
+            seed = _random.at_row(seed, before)
+        geometry, photometry = _random.split(seed, 2)
         images = ops.cast(images, "float32")
         keypoints = ops.cast(keypoints, "float32")
         if self.augmentation is not None:
@@ -309,10 +314,11 @@ class PairedHeatmapModel(PairTrainer, KeypointPrediction, keras.Model):
 
         stacks = [losses_of(maps) for maps in keras.tree.flatten(y_pred)]
         loss = supervision = sum(each for each, _ in stacks) / len(stacks)
-        self._supervision_tracker.update_state(supervision * losses.base.replicas())
+        scale = _replicas.replica_count()
+        self._supervision_tracker.update_state(supervision * scale, sample_weight=count)
         if stacks[0][1] is not None:
             stability = sum(each for _, each in stacks) / len(stacks)
-            self._stability_tracker.update_state(stability * losses.base.replicas())
+            self._stability_tracker.update_state(stability * scale, sample_weight=count)
             loss = loss + y["stability_weight"] * stability
         for extra_loss in self.losses:
             loss = loss + ops.cast(extra_loss, "float32")

@@ -19,10 +19,10 @@ def _draw_glass(images, severity, seed):
     """Where each pixel of the shuffled image comes from, as a flat index `(batch, h, w)`."""
     height, width = common.static_size(images)
     count = ops.shape(images)[0]
-    corner = _random.integers((2, count, 1, 1), seed, 0, _TILE)
+    corner = _random.integers((count, 2, 1, 1), seed, 0, _TILE)
     rows = np.arange(height, dtype="int32")[:, None]
     columns = np.arange(width, dtype="int32")
-    place = ((rows + corner[0]) % _TILE) * _TILE + (columns + corner[1]) % _TILE
+    place = ((rows + corner[:, 0]) % _TILE) * _TILE + (columns + corner[:, 1]) % _TILE
     place = place + ops.reshape((severity - 1) * _TILE**2, (-1, 1, 1))
     packed = ops.take(ops.convert_to_tensor(_displacements()), place)
     reach = at_severity(np.array([c[1] for c in _GLASS], "int32"), severity, 2)

@@ -62,12 +62,14 @@ def perturb_with_labels(
         `(images, kinds, severities)`: kinds are int32 `(batch,)` indices into `perturbations`,
         severities int32 `(batch,)`.
 
-    Each image's kind is uniform over the K kinds, but the draws of a batch are stratified: each
-    kind gets ceil(batch / K) places, and a random permutation sends the images to the places. So
-    every shape is static, which XLA needs, and the batch costs as much as at most batch + K - 1
-    images of one kind, not K times the batch. A batch that is known to be smaller than K gets
-    different kinds, image by image, each through a switch that runs the one branch it needs; where
-    the batch size is unknown until run time, a batch smaller than K costs as much as one of K.
+    Each image's kind is uniform over the K kinds, but the draws are stratified: of images 0..K-1
+    each gets another kind, in random order, and so on in blocks of K. So every shape is static,
+    which XLA needs, and the batch costs as much as at most batch + K - 1 images of one kind, not K
+    times the batch. What happens to an image depends on the seed and its row in the batch alone,
+    so a device with a part of the batch makes the same pictures (`_random.at_row`); its cost is
+    that of batch + 2 K - 2 images at most. A batch that is known to be smaller than K goes image
+    by image, each through a switch that runs the one branch it needs; where the batch size is
+    unknown until run time, a batch smaller than K costs as much as one of K.
     """
     chosen = check_perturbations(perturbations, force)
     levels = np.array(check_severities(severities), "int32")
@@ -83,35 +85,61 @@ def perturb_with_labels(
 
 def _stratified(pixels, severity, chosen, order_seed, kind_seed):
     count, kinds = ops.shape(pixels)[0], len(chosen)
-    share = (count + kinds - 1) // kinds
-    place = _random.permutation(kinds * share, order_seed)
+    block, skipped, blocks = _blocks(_random.first_row(order_seed), count, kinds)
+    orders = _random.orders(blocks, kinds, _at(order_seed, block))
+    # Image j of block g is of kind orders[g, j] and is the g-th image of that kind.
+    place = ops.reshape(orders * blocks + ops.arange(blocks)[:, None], (-1,))
+    place = ops.slice(place, (skipped,), (count,))
+    image_at = ops.argsort(orders, axis=-1) + ops.arange(blocks)[:, None] * kinds - skipped
+    last = count - 1
+    if not isinstance(block, int):
+        # A replica may have no image left of a last batch, and perturbs a black one instead.
+        pixels = ops.concatenate([pixels, ops.zeros((1, *pixels.shape[1:]))])
+        severity = ops.concatenate([severity, ops.ones((1,), "int32")])
+        last = ops.maximum(last, 0)
     # Places beyond the batch are filled with further copies; nobody reads them.
-    image_at = ops.argsort(place) % count
-    place = place[:count]
+    image_at = ops.reshape(ops.transpose(ops.clip(image_at, 0, last)), (-1,))
     pixels_at = ops.take(pixels, image_at, axis=0)
     severity_at = ops.take(severity, image_at, axis=0)
     parts = []
     for i, (name, seed) in enumerate(zip(chosen, _random.split(kind_seed, kinds), strict=True)):
-        part = slice(i * share, (i + 1) * share)
-        parts.append(_run(NATIVE[name], pixels_at[part], severity_at[part], seed))
+        part = slice(i * blocks, (i + 1) * blocks)
+        parts.append(_run(NATIVE[name], pixels_at[part], severity_at[part], _at(seed, block)))
     perturbed = ops.take(ops.concatenate(parts, axis=0), place, axis=0)
-    return ops.reshape(perturbed, (-1, *pixels.shape[1:])), place // share
+    return ops.reshape(perturbed, (-1, *pixels.shape[1:])), place // blocks
 
 
 def _one_by_one(pixels, severity, chosen, order_seed, kind_seed):
     count = pixels.shape[0]
-    # The draws of `_stratified` with one place for each kind: both give the same pictures.
-    kinds = _random.permutation(len(chosen), order_seed)[:count]
+    # The draws of `_stratified`: both give the same pictures.
+    block, skipped, blocks = _blocks(_random.first_row(order_seed), count, len(chosen))
+    orders = _random.orders(blocks, len(chosen), _at(order_seed, block))
+    kinds = ops.slice(ops.reshape(orders, (-1,)), (skipped,), (count,))
     seeds = ops.take(ops.stack(_random.split(kind_seed, len(chosen))), kinds, axis=0)
+    blocks_of = block + (skipped + ops.arange(count, dtype="int32")) // len(chosen)
     branches = [partial(_run, NATIVE[name]) for name in chosen]
 
     def one(arguments):
-        image, level, kind, seed = arguments
+        image, level, kind, seed, row = arguments
+        seed = _random.at_row(seed, row)
         return ops.switch(kind, branches, image[None], level[None], seed)[0]
 
+    each = (pixels, severity, kinds, seeds, blocks_of)
     if count == 1:
-        return one((pixels[0], severity[0], kinds[0], seeds[0]))[None], kinds
-    return ops.map(one, (pixels, severity, kinds, seeds)), kinds
+        return one([part[0] for part in each])[None], kinds
+    return ops.map(one, each), kinds
+
+
+def _blocks(first, count, kinds):
+    """The block of the first image, its place in it, and how many blocks the images may touch."""
+    if isinstance(first, int):  # the whole batch is here: it begins with a block
+        return 0, 0, (count + kinds - 1) // kinds
+    return first // kinds, first % kinds, (count + 2 * kinds - 2) // kinds
+
+
+def _at(seed, block):
+    """A seed whose rows are blocks."""
+    return seed if isinstance(block, int) else _random.at_row(seed, block)
 
 
 def perturb_kind(images, kind, severity, seed, force=False):

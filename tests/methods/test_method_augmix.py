@@ -95,13 +95,18 @@ def mixtures(images, seed, mixes, width=3, depth=3, level=3.0):
     count = len(images)
     chain_seed, share_seed, amount_seed = _random.split(seed, 3)
     length_seed, kind_seed, level_seed = _random.split(chain_seed, 3)
-    shape = (depth, mixes * width, count)
-    lengths = numpy(_random.integers((1, *shape[1:]), length_seed, 1, depth + 1))[0]
-    kinds = numpy(_random.integers(shape, kind_seed, 0, 4))
-    levels = numpy(_random.uniform(shape, level_seed, 0.1, level))
-    shares = -np.log(1 - numpy(_random.uniform((mixes, width, count, 1), share_seed)))
-    shares = (shares / shares.sum(axis=1, keepdims=True))[..., 0]
-    amounts = numpy(_random.uniform((mixes, count, 1), amount_seed))[..., 0]
+    chains = mixes * width
+
+    def draws(draw, shape, *arguments):
+        """An image's draws are a row; the loops below want the image last."""
+        return np.moveaxis(numpy(draw((count, *shape), *arguments)), 0, -1)
+
+    lengths = draws(_random.integers, (1, chains), length_seed, 1, depth + 1)[0]
+    kinds = draws(_random.integers, (depth, chains), kind_seed, 0, 4)
+    levels = draws(_random.uniform, (depth, chains), level_seed, 0.1, level)
+    shares = -np.log(1 - draws(_random.uniform, (mixes, width), share_seed))
+    shares = shares / shares.sum(axis=1, keepdims=True)
+    amounts = draws(_random.uniform, (mixes,), amount_seed)
     results = np.zeros((mixes, *images.shape))
     for mix, i in np.ndindex(mixes, count):
         for w in range(width):

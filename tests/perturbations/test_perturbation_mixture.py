@@ -127,6 +127,37 @@ def test_type_and_shape_are_kept(dtype, channels):
     assert result.max() <= 255
 
 
+@pytest.mark.parametrize("sizes", [(4, 3), (1, 5, 1), (2, 0, 5)])
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.skipif(not TENSORFLOW, reason="under JAX one program has the whole batch")
+def test_parts_of_a_batch_are_perturbed_as_in_the_whole(sizes, known):
+    """What an image becomes does not depend on which replica has it."""
+    import tensorflow as tf
+
+    images, chosen = images_of(7), (*QUICK, "glass_blur")
+    whole = compiled(lambda x, s: perturb_with_labels(x, s, chosen))(images, _random.as_seed(5))
+    count = None if not known else 0
+    signature = [tf.TensorSpec([count, 32, 40, 3], "uint8"), tf.TensorSpec([3], "uint32")]
+    first = 0
+    for size in sizes:
+        if known:
+            signature[0] = tf.TensorSpec([size, 32, 40, 3], "uint8")
+        run = tf.function(
+            lambda x, s: perturb_with_labels(x, s, chosen),
+            input_signature=signature,
+            autograph=False,
+        )
+        if known and not size:
+            continue
+        part = run(images[first : first + size], _random.at_row(5, first))
+        for found, wanted in zip(part[1:], whole[1:], strict=True):
+            np.testing.assert_array_equal(found, wanted[first : first + size])
+        difference = np.abs(whole[0][first : first + size].astype(int) - part[0].numpy())
+        assert difference.max(initial=0) <= 1
+        assert (difference > 0).mean() < 1e-3 if size else part[0].shape[0] == 0
+        first += size
+
+
 @pytest.mark.parametrize("kind", EVALUATION_PERTURBATIONS)
 def test_unseen_kinds_need_force(kind):
     images = images_of(2)

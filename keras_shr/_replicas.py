@@ -1,0 +1,148 @@
+"""A batch that is spread over the replicas of tf.distribute, seen from one of them.
+
+Everything here is the identity, or 0, outside of a replica: on one device, in cross-replica code,
+and on JAX, where one program has the whole batch.
+"""
+
+import contextlib
+import threading
+from collections import Counter
+
+import keras
+from keras import ops
+
+_KERAS = tuple(int(part) for part in keras.__version__.split(".")[:2])
+
+KERAS_CANNOT_BUILD_FROM_REPLICAS = _KERAS <= (3, 15)
+"""Keras averages the replicas' first batches to see their shape, which fails for batches of several
+sizes, and for values that are on several machines (keras issue 20585)."""
+
+KERAS_CANNOT_REDUCE_SCALARS = _KERAS <= (3, 15)
+"""Keras averages what a step returns over several machines along axis 0, which scalars lack."""
+
+
+def replica_context():
+    """TensorFlow's replica context where several replicas share a batch, else None."""
+    if keras.config.backend() != "tensorflow":
+        return None
+    import tensorflow as tf
+
+    context = tf.distribute.get_replica_context()
+    return context if context is not None and context.num_replicas_in_sync > 1 else None
+
+
+def replica_count():
+    """How many replicas add up their gradients."""
+    context = replica_context()
+    return 1 if context is None else context.num_replicas_in_sync
+
+
+def sum_over_replicas(value):
+    """The sum of a tensor over all replicas; without a gradient."""
+    context = replica_context()
+    if context is None:
+        return value
+    return ops.stop_gradient(context.all_reduce("SUM", value))
+
+
+def rows_before(count):
+    """How many rows of the global batch lie on the replicas before this one.
+
+    Args:
+        count: int or scalar tensor, the rows that are here.
+
+    Returns:
+        int32 scalar tensor; the integer 0 where there are no other replicas.
+    """
+    context = replica_context()
+    if context is None:
+        return 0
+    import tensorflow as tf
+
+    counts = context.all_gather(tf.reshape(tf.cast(count, "int32"), (1,)), axis=0)
+    place = tf.range(tf.shape(counts)[0])
+    here = tf.cast(context.replica_id_in_sync_group, "int32")
+    return tf.reduce_sum(tf.where(place < here, counts, 0))
+
+
+def reduce_gradients_first(optimizer):
+    """Makes `optimizer` sum gradients over the replicas before it does anything with them.
+
+    Keras sums them after clipping and after loss scaling has looked for an overflow, so that each
+    replica would clip its own part and could decide otherwise than the others.
+    """
+    if "apply" in vars(optimizer):
+        return  # done already
+    inner, apply = getattr(optimizer, "inner_optimizer", optimizer), optimizer.apply
+
+    def reduced_apply(grads, trainable_variables=None):
+        context = replica_context()
+        if context is not None:
+            present = [gradient for gradient in grads if gradient is not None]
+            reduced = iter(context.all_reduce("SUM", present))
+            grads = [None if gradient is None else next(reduced) for gradient in grads]
+        return apply(grads, trainable_variables)
+
+    # On the object: its class, which a saved model names, stays Keras's own.
+    object.__setattr__(optimizer, "apply", reduced_apply)
+    object.__setattr__(inner, "_all_reduce_sum_gradients", list)
+
+
+_lock, _inside = threading.Lock(), Counter()
+
+
+@contextlib.contextmanager
+def synchronised_batch_norm(network):
+    """Inside, batch normalisation in training takes its statistics from the whole global batch.
+
+    The layers' own setting is as it was afterwards, since no backend but TensorFlow knows it.
+    """
+    if replica_context() is None:
+        yield
+        return
+    layers = [
+        layer
+        for layer in network._flatten_layers()
+        if isinstance(layer, keras.layers.BatchNormalization)
+    ]
+    # The replicas of one machine are threads that share the layers: the first one in and the last
+    # one out turn the switch.
+    with _lock:
+        _inside.update(layer for layer in layers if _inside[layer] or not layer.synchronized)
+        mine = [layer for layer in layers if _inside[layer]]
+        for layer in mine:
+            layer.synchronized = True
+    try:
+        yield
+    finally:
+        with _lock:
+            _inside.subtract(mine)
+            for layer in mine:
+                layer.synchronized = _inside[layer] > 0
+                if not _inside[layer]:
+                    del _inside[layer]
+
+
+def first_replica_batch(strategy, iterator):
+    """A batch of the first replica on this machine.
+
+    Args:
+        strategy: of tf.distribute, or None.
+        iterator: Keras's epoch iterator.
+    """
+    if strategy is None:
+        return None
+    for _, _, batches in iterator:
+        return keras.tree.map_structure(
+            lambda values: strategy.experimental_local_results(values)[0], next(batches)
+        )
+
+
+def vectors_over_workers(results):
+    """What a step returns, as vectors of length 1 where Keras needs them."""
+    context = replica_context()
+    if context is None or not KERAS_CANNOT_REDUCE_SCALARS:
+        return results
+    if not getattr(context.strategy.extended, "_in_multi_worker_mode", bool)():
+        return results
+    return keras.tree.map_structure(lambda result: ops.reshape(result, (1,)), results)
