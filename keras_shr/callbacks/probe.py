@@ -10,6 +10,7 @@ from keras_shr.data.records import PROTOCOL_PIXELS, KeypointData
 from keras_shr.errors import KerasShrError
 from keras_shr.heatmaps import image_to_heatmap
 from keras_shr.metrics import keypoint_auc, mean_squared_displacement, ruc
+from keras_shr.models.optimization import batches_seen
 from keras_shr.perturbations import TRAINING_PERTURBATIONS, check_perturbations, perturb
 
 
@@ -100,7 +101,8 @@ class RobustnessProbe:
         """
         self.prepare(model)
         optimizer = getattr(model, "optimizer", None)
-        state = None if optimizer is None else (id(model), int(optimizer.iterations.value))
+        # Batches, not updates: batch normalisation moves with each.
+        state = None if optimizer is None else (id(model), int(batches_seen(optimizer).numpy()))
         if state is None or self._last[0] != state:
             self._last = (state, self._measure(model))
         return dict(self._last[1])

@@ -5,7 +5,7 @@
 Put the baseline first: the page compares the others with it. Every picture is shown clean and
 under each kind and severity of the reference perturbations (fifteen kinds, five severities). Writes
 report.html, scores.csv, summary.csv, scores.json and figures. The same command again goes on where
-it stopped.
+it stopped. Pictures that take more than 1 GB are not kept in memory but read again.
 """
 
 from pathlib import Path
@@ -39,7 +39,7 @@ def add_arguments(parser):
 
 
 def run(arguments):
-    from keras_shr.data import load_arrays, open_data
+    from keras_shr.data import MEMORY_BYTES, load_arrays, open_data
     from keras_shr.evaluation import compare, evaluate
     from keras_shr.evaluation.predictor import load_models
     from keras_shr.evaluation.protocol import protocol_size
@@ -50,7 +50,8 @@ def run(arguments):
         raise KerasShrError(
             f"the models take {height}x{width} images; data sets are cropped square"
         )
-    data = load_arrays(open_data(arguments.data, arguments.split, height), 0, limit=arguments.limit)
+    reader = open_data(arguments.data, arguments.split, height)
+    data = load_arrays(reader, 0, limit=arguments.limit, memory=MEMORY_BYTES)
     report = evaluate(
         models,
         data,

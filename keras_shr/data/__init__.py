@@ -8,7 +8,7 @@ from keras_shr.data.coco import COCOReader
 from keras_shr.data.folder import FolderReader
 from keras_shr.data.images import read_image
 from keras_shr.data.joined import JoinedReader
-from keras_shr.data.loading import load_arrays
+from keras_shr.data.loading import MEMORY_BYTES, ReaderImages, load_arrays
 from keras_shr.data.manifest import Manifest
 from keras_shr.data.part import PartReader
 from keras_shr.data.prepare import prepare
@@ -21,6 +21,7 @@ from keras_shr.data.stb import STBReader
 from keras_shr.data.tfrecord import named_data_errors, tfrecord_dataset
 
 __all__ = [
+    "MEMORY_BYTES",
     "PROTOCOL_PIXELS",
     "READERS",
     "COCOReader",
@@ -32,6 +33,7 @@ __all__ = [
     "PreparedReader",
     "RHDReader",
     "Reader",
+    "ReaderImages",
     "Record",
     "RenderedReader",
     "STBReader",

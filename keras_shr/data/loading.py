@@ -1,4 +1,4 @@
-"""A reader's records as arrays in memory."""
+"""A reader's records as arrays, in memory as far as they fit."""
 
 import os
 from collections.abc import Callable
@@ -10,7 +10,37 @@ from keras_shr.data.base import Reader
 from keras_shr.data.records import KeypointData
 from keras_shr.data.workers import run_tasks
 
+MEMORY_BYTES = 1e9
+"""Images above this are read again and again where that will do; below it memory is faster."""
+
 _BLOCK = 64  # records a task: enough to make the pipe's cost small
+
+
+class ReaderImages:
+    """The first `count` images of a reader, read whenever they are asked for.
+
+    Stands in for an array: it has a shape, and slices, numbers and arrays of numbers index it.
+    """
+
+    dtype, ndim = np.dtype("uint8"), 4
+
+    def __init__(self, reader, count):
+        self._reader, self.shape = reader, (count, reader.size, reader.size, 3)
+
+    def __len__(self):
+        return self.shape[0]
+
+    def __getitem__(self, index):
+        chosen = np.arange(len(self))[index]
+        if np.ndim(chosen) == 0:
+            return self._reader[chosen].image
+        images = np.empty((len(chosen), *self.shape[1:]), np.uint8)
+        for place, number in enumerate(chosen):
+            images[place] = self._reader[number].image
+        return images
+
+    def __iter__(self):
+        return (self._reader[number].image for number in range(len(self)))
 
 
 def load_arrays(
@@ -18,8 +48,9 @@ def load_arrays(
     workers: int = 1,
     progress: Callable[[int, int], None] | None = None,
     limit: int | None = None,
+    memory: float | None = None,
 ) -> KeypointData:
-    """All records (or the first `limit`) in memory, in the reader's order.
+    """All records (or the first `limit`), in the reader's order.
 
     Args:
         reader: any reader.
@@ -27,6 +58,8 @@ def load_arrays(
             each core.
         progress: called with (records done, records in all) as work goes on.
         limit: stop after this many records.
+        memory: bytes of images to keep in memory. Those of a larger set are read again whenever
+            they are asked for, by a `ReaderImages`. None keeps them all.
 
     Returns:
         Images uint8 `(count, size, size, 3)` and keypoints float32 `(count, keypoints, 3)`.
@@ -34,7 +67,9 @@ def load_arrays(
     count = len(reader) if limit is None else min(int(limit), len(reader))
     workers = workers or os.cpu_count() or 1
     size = reader.size
-    images = np.empty((count, size, size, 3), np.uint8)
+    images = ReaderImages(reader, count)
+    if memory is None or count * size**2 * 3 <= memory:
+        images = np.empty(images.shape, np.uint8)
     keypoints = np.empty((count, len(reader.skeleton), 3), np.float32)
     ids, groups = [""] * count, [""] * count
     blocks = [(i, min(i + _BLOCK, count)) for i in range(0, count, _BLOCK)]
@@ -42,7 +77,9 @@ def load_arrays(
 
     def store(block, content):
         part = slice(*block)
-        images[part], keypoints[part], ids[part], groups[part] = content
+        pixels, keypoints[part], ids[part], groups[part] = content
+        if isinstance(images, np.ndarray):
+            images[part] = pixels
         return block
 
     for first, stop in _stored_blocks(reader, blocks, workers, store):

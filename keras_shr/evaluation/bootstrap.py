@@ -32,6 +32,32 @@ def units(groups) -> tuple[np.ndarray, str]:
     return index, sentence + ("; with so few the intervals are rough" if len(unique) < 10 else "")
 
 
+class Ratio:
+    """Σ sums / Σ counts over images that come in blocks, and the same for each draw."""
+
+    def __init__(self):
+        self.counts = self._sums = self._drawn_sums = self._drawn_counts = 0.0
+
+    def add(self, sums, counts, drawn_sums, drawn_counts):
+        """A block's totals, `(columns,)` each, and those of each draw, `(draws, columns)`."""
+        self._sums = self._sums + sums
+        self.counts = self.counts + counts
+        self._drawn_sums = self._drawn_sums + drawn_sums
+        self._drawn_counts = self._drawn_counts + drawn_counts
+
+    @property
+    def value(self):
+        """`(columns,)`; NaN where nothing is counted."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return self._sums / self.counts
+
+    @property
+    def draws(self):
+        """`(draws, columns)`; NaN where a draw counts nothing."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return self._drawn_sums / self._drawn_counts
+
+
 class Bootstrap:
     """The same draws for every model and metric, so that differences of models are paired.
 
@@ -42,12 +68,23 @@ class Bootstrap:
     """
 
     def __init__(self, groups, seed=0, draws=DRAWS):
-        index, self.sentence = units(groups)
-        count = int(index.max()) + 1
+        self._index, self.sentence = units(groups)
+        count = int(self._index.max()) + 1
         rng = np.random.default_rng(seed)
-        times = rng.multinomial(count, np.full(count, 1 / count), size=draws)
-        self.weights = times[:, index].astype("float64")
+        # A byte each and a draw at a time, because images are many; a unit is drawn once on
+        # average and never 256 times.
+        self._times = np.empty((draws, count), np.uint8)
+        for row in self._times:
+            row[:] = rng.multinomial(count, np.full(count, 1 / count))
         self.enough = count > 1
+
+    def weights(self, images=slice(None)):
+        """How often each image is in each draw, float64 `(draws, images)`.
+
+        Args:
+            images: a slice, to have the weights of some.
+        """
+        return self._times[:, self._index[images]].astype("float64")
 
     def ratio(self, sums, counts):
         """Σ sums / Σ counts over images, for all images and for each draw.
@@ -59,9 +96,9 @@ class Bootstrap:
         Returns:
             `(columns,)` and `(draws, columns)`; NaN where nothing is counted.
         """
-        with np.errstate(invalid="ignore", divide="ignore"):
-            value = sums.sum(0) / counts.sum(0)
-            return value, (self.weights @ sums) / (self.weights @ counts)
+        weights, ratio = self.weights(), Ratio()
+        ratio.add(sums.sum(0), counts.sum(0), weights @ sums, weights @ counts)
+        return ratio.value, ratio.draws
 
     def interval(self, draws):
         """Low and high, `(columns,)` each, of `(draws, columns)`; NaN without a spread."""

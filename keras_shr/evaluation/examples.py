@@ -32,23 +32,22 @@ def worst(moved, conditions, count=6):
     Pictures on which nothing moved are not among them.
 
     Args:
-        moved: `(conditions, images, keypoints)` in reported px.
+        moved: mean over the keypoints in reported px, `(conditions, images)`.
         conditions: `(kind, severity)` of each condition.
         count: how many at most.
     """
-    mean = moved.mean(-1)
-    order = np.argsort(-mean, axis=None, kind="stable")
+    order = np.argsort(-moved, axis=None, kind="stable")
     found, images, kinds = [], set(), set()
     for flat in order:
-        condition, image = divmod(int(flat), mean.shape[1])
+        condition, image = divmod(int(flat), moved.shape[1])
         kind = conditions[condition][0]
-        if not mean[condition, image] > 0:
+        if not moved[condition, image] > 0:
             break
         if image in images or kind in kinds:
             continue
         images.add(image)
         kinds.add(kind)
-        found.append(Example(image, condition, float(mean[condition, image])))
+        found.append(Example(image, condition, float(moved[condition, image])))
         if len(found) == count:
             break
     return found
@@ -62,14 +61,12 @@ class Illustrator:
         protocol: `Protocol`.
         perturber: `Perturber`; a seed for each picture makes it the one that was evaluated.
         predictors: model name → `Predictor`, for the heatmaps.
-        predictions: model name → arrays of `Store.read`.
-        scores: list of `Scores`.
+        stores: model name → `Store`.
     """
 
-    def __init__(self, data, protocol, perturber, predictors, predictions, scores):
+    def __init__(self, data, protocol, perturber, predictors, stores):
         self.data, self.protocol, self.perturber = data, protocol, perturber
-        self.predictors, self.predictions = predictors, predictions
-        self.scores = {one.model: one for one in scores}
+        self.predictors, self.stores = predictors, stores
         self._made = {}
 
     def pictures(self, example):
@@ -127,7 +124,7 @@ class Illustrator:
         images = [drawing.Canvas(image, width).image() for image in (clean, perturbed)]
         kind, level = self.protocol.conditions[example.condition]
         captions = ["clean", f"{kind.replace('_', ' ')}, severity {level}"]
-        for model in self.predictions:
+        for model in self.stores:
             before, after, moved = self._answers(model, example)
             canvas = drawing.Canvas(perturbed, width)
             canvas.skeleton(before, skeleton, drawing.SKY, width=0.8)
@@ -145,10 +142,9 @@ class Illustrator:
         )
 
     def _answers(self, model, example):
-        found = self.predictions[model]
-        before = found["argmax"][example.image]
-        after = found["perturbed_argmax"][example.condition, example.image]
-        return before, after, self.scores[model].moved[example.condition, example.image]
+        found = self.stores[model].read(example.image, example.image + 1)
+        before, after = found["argmax"][0], found["perturbed_argmax"][example.condition, 0]
+        return before, after, self.protocol.scale * np.hypot(*(after - before).T)
 
 
 def _short(text, length):

@@ -150,10 +150,9 @@ def evaluate(
     folder = output / "predictions"
     stores = open_stores(models, data, protocol, folder, resume, overwrite)
     run(predictors, stores, data, protocol, workers, progress)
-    predictions = {name: store.read() for name, store in stores.items()}
     bootstrap = Bootstrap(data.groups, seed, draws)
     scores = [
-        measure(name, found, data, protocol, bootstrap) for name, found in predictions.items()
+        measure(name, store.blocks(), data, protocol, bootstrap) for name, store in stores.items()
     ]
     report = Report(
         output,
@@ -167,7 +166,7 @@ def evaluate(
     _write_scores(report)
     captions = figures.draw_all(scores, protocol, output / "figures")
     report.figures = {output / "figures" / name: caption for name, caption in captions.items()}
-    _draw_examples(report, data, predictions, predictors, examples)
+    _draw_examples(report, data, stores, predictors, examples)
     write_text(report.page, page.render(report))
     return report
 
@@ -230,19 +229,17 @@ def _plain(value):
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
-def _draw_examples(report, data, predictions, predictors, count):
+def _draw_examples(report, data, stores, predictors, count):
     if count < 1:
         return
     folder = report.output / "examples"
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("*.jpg"):
         old.unlink()  # of an earlier report: its models or their number may have changed
-    names = folder_names(predictions)
+    names = folder_names(stores)
     conditions = report.protocol.conditions
     with make_perturber(report.protocol, workers=1) as perturber:
-        draw = worst_examples.Illustrator(
-            data, report.protocol, perturber, predictors, predictions, report.scores
-        )
+        draw = worst_examples.Illustrator(data, report.protocol, perturber, predictors, stores)
         for one in report.scores:
             found = worst_examples.worst(one.moved, conditions, count)
             report.examples[one.model] = []
@@ -252,7 +249,7 @@ def _draw_examples(report, data, predictions, predictors, count):
                 worst_examples.save_picture(path, picture)
                 report.examples[one.model].append(path)
         if len(report.scores) > 1:
-            moved = sum(one.moved.mean(-1, keepdims=True) for one in report.scores)
+            moved = sum(one.moved for one in report.scores)
             for example in worst_examples.worst(moved / len(report.scores), conditions, 1):
                 report.shared_example = folder / "all_models.jpg"
                 worst_examples.save_picture(report.shared_example, draw.draw_all(example))

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from keras_shr.evaluation.bootstrap import Bootstrap
+from keras_shr.evaluation.bootstrap import Bootstrap, Ratio
 from keras_shr.evaluation.protocol import EXTRA, SEEN, UNSEEN
 from keras_shr.heatmaps import image_to_heatmap
 from keras_shr.metrics import (
@@ -33,7 +33,8 @@ class Scores:
         rows: dicts with the keys `FIELDS`.
         draws: bootstrap draws `(draws,)` of the figures that models are compared by, keyed like
             `value`: (metric, group, decoding).
-        moved: displacement in reported px, `(conditions, images, keypoints)`, argmax decoding.
+        moved: mean displacement of a picture's keypoints in reported px, `(conditions, images)`,
+            argmax decoding.
         variety: spread of the clean answers over images, relative to the labels' spread (to that
             of points strewn evenly over the crop without labels); near 0 for a network that always
             answers the same.
@@ -98,7 +99,8 @@ def measure(model, predictions, data, protocol, bootstrap=None) -> Scores:
 
     Args:
         model: its name.
-        predictions: from `Store.read`.
+        predictions: the arrays of `Store.read` for successive images, block by block, as
+            `Store.blocks` yields them.
         data: `KeypointData` with the labels.
         protocol: `Protocol`.
         bootstrap: `Bootstrap`, shared by the models that are compared.
@@ -110,25 +112,51 @@ class _Measurer:
     def __init__(self, model, predictions, data, protocol, bootstrap):
         self.scores, self.predictions, self.protocol = Scores(model), predictions, protocol
         self.data, self.bootstrap = data, bootstrap or Bootstrap(data.groups)
-        self.labels = np.asarray(
+        self.all_labels = np.asarray(
             image_to_heatmap(data.keypoints, data.images.shape[1:3], protocol.size)
         )
-        self.weights = {v: np.asarray(keypoint_weights(self.labels, v), bool) for v in LABELLED}
-        self.weights["any"] = np.ones(self.labels.shape[:2], bool)
         self.names, self.masks = conditions_of(protocol)
+        self.ratios = {}
 
     def measure(self):
-        for decoding in DECODINGS:
-            clean = self.predictions[decoding]
-            self._clean(decoding, self._errors(clean))
-            perturbed = self.predictions[f"perturbed_{decoding}"]
-            errors = np.stack([self._errors(answers) for answers in perturbed])
-            moved = np.stack([self._distance(clean, answers) for answers in perturbed])
-            self._perturbed(decoding, errors, moved)
-            if decoding == "argmax":
-                self.scores.moved = moved
-        self.scores.variety = self._variety()
+        start, clean, moved = 0, [], []
+        for block in self.predictions:
+            stop = start + len(block["argmax"])
+            self._enter(slice(start, stop))
+            for decoding in DECODINGS:
+                displacement = self._block(decoding, block)
+                if decoding == "argmax":
+                    moved.append(displacement.mean(-1))
+            clean.append(block["argmax"])
+            start = stop
+        self.scores.moved = np.concatenate(moved, axis=1)
+        for (*what, _), (names, per_keypoint, ratio) in self.ratios.items():
+            self._rows(names, ratio, per_keypoint, *what)
+        self.scores.variety = self._variety(np.concatenate(clean))
         return self.scores
+
+    def _enter(self, images):
+        """Labels, and what counts how often in each draw, of the images of a block."""
+        self.labels = self.all_labels[images]
+        self.weights = self._weights(self.labels)
+        self.times = self.bootstrap.weights(images)
+        self.counts = {v: weights.sum(-1, dtype="float64") for v, weights in self.weights.items()}
+        self.drawn = {v: self.times @ counts for v, counts in self.counts.items()}
+
+    @staticmethod
+    def _weights(labels):
+        """Which keypoints count, bool `(images, keypoints)`, for each kind of visibility."""
+        weights = {v: np.asarray(keypoint_weights(labels, v), bool) for v in LABELLED}
+        return weights | {"any": np.ones(labels.shape[:2], bool)}
+
+    def _block(self, decoding, found):
+        """Adds a block's figures; returns its displacements."""
+        clean, perturbed = found[decoding], found[f"perturbed_{decoding}"]
+        self._clean(decoding, self._errors(clean), found)
+        errors = np.stack([self._errors(answers) for answers in perturbed])
+        moved = np.stack([self._distance(clean, answers) for answers in perturbed])
+        self._perturbed(decoding, errors, moved, found)
+        return moved
 
     def _errors(self, keypoints):
         errors = keypoint_errors(self.labels, keypoints, self.protocol.scale)
@@ -138,7 +166,7 @@ class _Measurer:
         moved = displacements(clean, perturbed, scale=self.protocol.scale)
         return np.round(np.asarray(moved, "float64"), _DIGITS)
 
-    def _clean(self, decoding, errors):
+    def _clean(self, decoding, errors, found):
         clean = [("clean", "", "")]
         for visibility in LABELLED:
             for name, rule in CONVENTIONS.items():
@@ -150,10 +178,10 @@ class _Measurer:
         if decoding == "argmax":
             n = self.protocol.neighbours
             for metric, key in ((f"D_{n}", "peak_spread"), ("D_(1)(2)", "peak_gap")):
-                self._add(clean, metric, decoding, "any", self.predictions[key][None])
-            self._add(clean, "score", decoding, "any", self.predictions["score"][None])
+                self._add(clean, metric, decoding, "any", found[key][None])
+            self._add(clean, "score", decoding, "any", found["score"][None])
 
-    def _perturbed(self, decoding, errors, moved):
+    def _perturbed(self, decoding, errors, moved, found):
         ours = CONVENTIONS["ours"]
         areas = curve_value(errors, ours.thresholds, ours.weights)
         alike = np.ones(len(STABILITY_THRESHOLDS))
@@ -166,7 +194,7 @@ class _Measurer:
             self._add(self.names, "RUC", decoding, visibility, robust)
         if decoding == "argmax":
             self._add(self.names, "unmoved", decoding, "any", moved == 0)
-            self._add(self.names, "theorem3", decoding, "any", self.predictions["theorem3"])
+            self._add(self.names, "theorem3", decoding, "any", found["theorem3"])
         # The curve without its severities, which nobody reads point by point.
         rows = [i for i, (_, _, severity) in enumerate(self.names) if severity == ""]
         names, masks = [self.names[i] for i in rows], self.masks[rows]
@@ -174,7 +202,7 @@ class _Measurer:
             self._add(names, f"stable_at_{p:g}", decoding, "any", moved <= p, masks=masks)
 
     def _add(self, names, metric, decoding, visibility, values, per_keypoint=False, masks=None):
-        """Rows of one metric.
+        """Adds a block's part to the rows of one metric.
 
         Args:
             names: `(group, kind, severity)` of each row.
@@ -188,12 +216,20 @@ class _Measurer:
         masks = masks.astype("float64")
         weighted = np.where(weights, values, 0.0)
         if per_keypoint:  # the keypoints are the columns, for clean pictures only
-            sums, counts = weighted[0], weights.astype("float64")
+            sums, counts = weighted[0], weights.sum(0, dtype="float64")
+            drawn = self.times @ weights.astype("float64")
         else:
-            sums = (masks @ weighted.sum(-1)).T
-            counts = weights.sum(-1)[:, None] * masks.sum(1)
-        value, draws = self.bootstrap.ratio(sums, counts)
-        n = counts.sum(0).astype(int)
+            sums, each = (masks @ weighted.sum(-1)).T, masks.sum(1)
+            counts = self.counts[visibility].sum() * each
+            drawn = self.drawn[visibility][:, None] * each
+        # Clean and perturbed pictures have metrics of the same name.
+        key = (metric, decoding, visibility, names[0])
+        _, _, ratio = self.ratios.setdefault(key, (names, per_keypoint, Ratio()))
+        ratio.add(sums.sum(0), counts, self.times @ sums, drawn)
+
+    def _rows(self, names, ratio, per_keypoint, metric, decoding, visibility):
+        """The finished rows of one metric."""
+        value, draws, n = ratio.value, ratio.draws, ratio.counts.astype(int)
         if per_keypoint:
             used = n > 0
             value = value[used].mean(keepdims=True) if used.any() else np.full(1, np.nan)
@@ -213,14 +249,14 @@ class _Measurer:
             if kind == severity == "" and headline and not metric.startswith("stable"):
                 self.scores.draws[metric, group, decoding] = draws[:, i]
 
-    def _variety(self):
+    def _variety(self, clean):
         """See `Scores.variety`; NaN with fewer than 5 images."""
         if len(self.data) < 5:
             return float("nan")
-        spread = np.sqrt(self.predictions["argmax"].var(0).sum(-1)).mean()
-        mask = self.weights["all"]
+        spread = np.sqrt(clean.var(0).sum(-1)).mean()
+        mask = self._weights(self.all_labels)["all"]
         own = [
-            np.sqrt(self.labels[mask[:, k], k, :2].var(0).sum())
+            np.sqrt(self.all_labels[mask[:, k], k, :2].var(0).sum())
             for k in range(mask.shape[1])
             if mask[:, k].sum() >= 5
         ]

@@ -13,6 +13,7 @@ from keras_shr.files import replacing, write_text
 
 CHUNK = 32
 """Images in one file; also the most that a run loses when it is killed."""
+_BLOCK = 16 * CHUNK
 
 
 def folder_names(names) -> dict[str, str]:
@@ -83,8 +84,14 @@ class Store:
         with replacing(self.path(start)) as temporary:
             np.savez_compressed(temporary, **arrays)
 
-    def read(self) -> dict[str, np.ndarray]:
-        """Everything, joined over images.
+    def blocks(self):
+        """Yields what `read` gives for successive images, some hundred at a time: answers to 75
+        conditions take 33 kB an image, more than the image itself."""
+        for start in range(0, self.count, _BLOCK):
+            yield self.read(start, min(start + _BLOCK, self.count))
+
+    def read(self, start=0, stop=None) -> dict[str, np.ndarray]:
+        """The predictions of the images from `start` to before `stop`, by default of all.
 
         Returns:
             `argmax`, `subpixel` `(images, keypoints, 2)`, `score`, `peak_spread`, `peak_gap`
@@ -92,11 +99,11 @@ class Store:
             `perturbed_argmax`, `perturbed_subpixel` `(conditions, images, keypoints, 2)`,
             `perturbed_score`, `theorem3` `(conditions, images, keypoints)`.
         """
-        parts = []
-        for start in range(0, self.count, CHUNK):
+        stop, parts = self.count if stop is None else stop, []
+        for first in range(start - start % CHUNK, stop, CHUNK):
             try:
-                with self.path(start).open("rb") as file, np.load(file) as chunk:
-                    parts.append({key: chunk[key] for key in chunk.files})
+                with self.path(first).open("rb") as file, np.load(file) as chunk:
+                    part = {key: chunk[key] for key in chunk.files}
             except (
                 OSError,
                 ValueError,
@@ -106,12 +113,13 @@ class Store:
                 zlib.error,
             ) as error:
                 raise KerasShrError(
-                    f"{self.path(start)} cannot be read ({error}): delete it and repeat the command"
+                    f"{self.path(first)} cannot be read ({error}): delete it and repeat the command"
                 ) from error
-        return {
-            key: np.concatenate(
-                [part[key] for part in parts],
-                axis=1 if key.startswith("perturbed_") or key == "theorem3" else 0,
-            )
-            for key in parts[0]
-        }
+            wanted = slice(max(start - first, 0), stop - first)
+            parts.append({k: v[:, wanted] if _axis(k) else v[wanted] for k, v in part.items()})
+        return {k: np.concatenate([part[k] for part in parts], _axis(k)) for k in parts[0]}
+
+
+def _axis(key):
+    """The axis of the images in a stored array."""
+    return 1 if key.startswith("perturbed_") or key == "theorem3" else 0

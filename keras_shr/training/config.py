@@ -30,6 +30,9 @@ class Config:
             and `augmentation`.
         learning_rate: highest rate of the default schedule.
         batch_size: labelled images in a step. Perturbed copies come on top.
+        accumulate: steps whose mean gradient makes one update, see
+            `keras_shr.models.default_optimizer`: 4 steps of 16 images train as one of 64, in the
+            memory of 16. Epochs, schedule and history go on counting steps.
         epochs: passes over the data.
         steps_per_epoch: batches in an epoch, or None for one pass.
         validate_every: epochs between validations.
@@ -49,6 +52,7 @@ class Config:
     model: dict = field(default_factory=dict)
     learning_rate: float = 2e-3
     batch_size: int = 32
+    accumulate: int = 1
     epochs: int = 60
     steps_per_epoch: int | None = None
     validate_every: int = 1

@@ -9,6 +9,8 @@ import numpy as np
 
 from keras_shr.callbacks import BackupAndResume, run_callbacks
 from keras_shr.data import (
+    MEMORY_BYTES,
+    KeypointData,
     PartReader,
     PreparedReader,
     load_arrays,
@@ -22,9 +24,10 @@ from keras_shr.methods import build_method
 from keras_shr.models import StableHeatmapRegressor, default_optimizer
 from keras_shr.models.pretrained import load_trained, transfer_weights
 from keras_shr.training.batches import Batches
+from keras_shr.training.config import Config
 
 _ARRAY_BYTES = 8e9
-_STREAM_BYTES = 1e9
+_STREAM_BYTES = MEMORY_BYTES
 """Prepared data above this are streamed under TensorFlow; below it memory is simpler and faster."""
 
 
@@ -88,9 +91,19 @@ def train(config, output, workers=0, verbose="auto", tensorboard=False, callback
     else:
         steps = config.steps_per_epoch
         batches = Batches(training, config.batch_size, config.seed, steps, first_epoch)
+        _check_updates(batches.num_batches, config)
         model.fit(batches, **common)
     _save_for_inference(model, config, output / "model.keras")
     return model
+
+
+def _check_updates(steps, config):
+    """Refuses a run that would end before its first update."""
+    if steps * config.epochs < config.accumulate:
+        raise KerasShrError(
+            f"accumulate is {config.accumulate}, but the whole run has {steps * config.epochs} "
+            "steps: no weight would change; give a smaller accumulate or batch_size"
+        )
 
 
 def build_model(config, skeleton):
@@ -98,7 +111,7 @@ def build_model(config, skeleton):
     model = _uncompiled(config, skeleton)
     if config.init:
         _start_from(model, config.init)
-    model.compile(default_optimizer(config.learning_rate))
+    model.compile(default_optimizer(config.learning_rate, config.accumulate))
     return model
 
 
@@ -141,7 +154,7 @@ def _start_from(model, path):
 def _check_folder(output, config):
     """The configuration as JSON; refuses a folder that holds a run of another one."""
     path, mine = output / "config.json", json.loads(json.dumps(dataclasses.asdict(config)))
-    theirs = read_json(path) or mine
+    theirs = dataclasses.asdict(Config()) | (read_json(path) or mine)  # older runs lack the newest
     differing = [k for k in mine if mine[k] != theirs.get(k) and k != "epochs"]
     if differing:
         name = differing[0]
@@ -217,7 +230,10 @@ def _bytes(reader):
 
 
 def hold_out(data, config):
-    """Splits `data` into training and validation, whole groups where there are several."""
+    """Splits `data` into training and validation, whole groups where there are several.
+
+    Training takes the memory of `data`, which must not be used any more: a copy might not fit.
+    """
     rng = np.random.default_rng(config.seed)
     names = sorted(set(data.groups))
     wanted = max(1, round(config.validation_share * len(data)))
@@ -234,5 +250,12 @@ def hold_out(data, config):
         held[rng.permutation(len(data))[:wanted]] = True
     if held.all():
         raise KerasShrError(f"{data.name}: {len(data)} images are too few to hold some out")
-    kept = np.flatnonzero(held)[: config.validation_limit]
-    return data.take(np.flatnonzero(~held)), data.take(kept)
+    validation = data.take(np.flatnonzero(held)[: config.validation_limit])
+    chosen = np.flatnonzero(~held)
+    for start in range(0, len(chosen), 256):  # each moves to the front, or stays
+        block = chosen[start : start + 256]
+        data.images[start : start + len(block)] = data.images[block]
+    labels = data.keypoints[chosen]
+    ids, groups = ([values[i] for i in chosen] for values in (data.ids, data.groups))
+    images = data.images[: len(chosen)]
+    return KeypointData(images, labels, data.skeleton, ids, groups, data.name), validation

@@ -50,7 +50,7 @@ def data():
 @pytest.mark.parametrize("decoding", ["argmax", "subpixel"])
 def test_figures_are_the_packages_metrics(data, decoding):
     found = random_predictions(data)
-    scores = measure("m", found, data, PROTOCOL, Bootstrap(data.groups, draws=20))
+    scores = measure("m", [found], data, PROTOCOL, Bootstrap(data.groups, draws=20))
     clean, perturbed = found[decoding], found[f"perturbed_{decoding}"]
     for visibility in ("all", "seen"):
         for convention, metric in (
@@ -106,7 +106,7 @@ def test_curve_value_at_the_limits():
 def test_without_labels_r_remains(data):
     data.keypoints[..., 2] = 0
     scores = measure(
-        "m", random_predictions(data), data, PROTOCOL, Bootstrap(data.groups, draws=20)
+        "m", [random_predictions(data)], data, PROTOCOL, Bootstrap(data.groups, draws=20)
     )
     assert scores.value("auc") is None
     assert scores.value("R", "all")["n"] == 20 * 3 * 4
@@ -120,7 +120,7 @@ def test_intervals_shrink_with_more_pictures_and_hold_the_value():
     for count in (20, 180):
         data = fakes.make_data(count)
         scores = measure(
-            "m", random_predictions(data), data, PROTOCOL, Bootstrap(data.groups, 0, 200)
+            "m", [random_predictions(data)], data, PROTOCOL, Bootstrap(data.groups, 0, 200)
         )
         row = scores.value("R", "all")
         assert row["low"] < row["value"] < row["high"]
@@ -138,7 +138,7 @@ def test_groups_are_drawn_whole():
     many = {key: np.take(value, copies, axis[key]) for key, value in found.items()}
 
     def width(data, predictions, groups):
-        scores = measure("m", predictions, data, PROTOCOL, Bootstrap(groups, 0, 300))
+        scores = measure("m", [predictions], data, PROTOCOL, Bootstrap(groups, 0, 300))
         row = scores.value("R", "all")
         return row["high"] - row["low"]
 
@@ -160,7 +160,7 @@ def test_units():
 
 def test_one_picture_has_no_interval(data):
     one = data.take([1])
-    scores = measure("m", random_predictions(one), one, PROTOCOL, Bootstrap(one.groups, draws=20))
+    scores = measure("m", [random_predictions(one)], one, PROTOCOL, Bootstrap(one.groups, draws=20))
     assert np.isnan(scores.value("R", "all")["low"])
     (summary,) = summarize([scores], one, PROTOCOL)
     assert summary["R_low"] is None
@@ -174,7 +174,7 @@ def test_differences_are_paired():
     for i in range(4):  # every displacement becomes half of what it was
         better["perturbed_argmax"][i] = (found["argmax"] + found["perturbed_argmax"][i]) / 2
     scores = [
-        measure(name, predictions, data, PROTOCOL, bootstrap)
+        measure(name, [predictions], data, PROTOCOL, bootstrap)
         for name, predictions in (("first", found), ("second", better))
     ]
     rows = {row["figure"]: row for row in differences(scores)}

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -54,6 +56,25 @@ def test_hold_out_without_groups_takes_the_share():
     training, validation = hold_out(data(40), Config(validation_share=0.1))
     assert (len(training), len(validation)) == (36, 4)
     assert not set(training.ids) & set(validation.ids)
+
+
+def test_hold_out_needs_no_second_copy():
+    whole = KeypointData(
+        np.random.default_rng(0).integers(0, 256, (3000, 16, 16, 3), dtype="uint8"),
+        np.arange(3000 * 6, dtype="float32").reshape(3000, 2, 3),
+        Skeleton.generic(2),
+    )
+    size, pictures, labels = whole.images.nbytes, whole.images.copy(), whole.keypoints.copy()
+    tracemalloc.start()
+    training, validation = hold_out(whole, Config(validation_share=0.1))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < size / 2
+    for part in (training, validation):
+        rows = [int(i) for i in part.ids]
+        np.testing.assert_array_equal(part.images, pictures[rows])
+        np.testing.assert_array_equal(part.keypoints, labels[rows])
+    assert sorted(training.ids + validation.ids) == sorted(whole.ids)
 
 
 def seen(batches, epochs):

@@ -50,7 +50,7 @@ def _evaluate(cell, folder, work, model, file, kinds, store, kept):
 
     pictures = work.pictures[cell.data]
     run(predictor, stores, data, protocol, work.workers, progress, pictures)
-    predictions = stores[cell.key].read()
+    predictions = stores[cell.key].blocks()
     found = measure(cell.key, predictions, data, protocol, Bootstrap(data.groups, draws=_DRAWS))
     write_text(folder / file, csv_text([row for row in found.rows if kept(row)], FIELDS))
 
