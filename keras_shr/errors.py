@@ -1,5 +1,10 @@
 """The one exception type for mistakes a user can mend."""
 
+import reprlib
+
+_SHORT = reprlib.Repr()
+_SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother, _SHORT.maxlong = 2, 100, 100, 40
+
 
 class KerasShrError(ValueError):
     """A file, record or argument that a user has to change; the message is one clear line.
@@ -15,3 +20,11 @@ class DataError(KerasShrError):
 def first_line(error) -> str:
     """What any exception says, as one line; its type where it says nothing."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def shown(value) -> str:
+    """A value from a file as an error quotes it: on one line, short, whatever it is."""
+    try:
+        return " ".join(_SHORT.repr(value).split())
+    except ValueError:  # Python does not write integers of more than 4300 digits
+        return f"a {type(value).__name__} that is too long to show"

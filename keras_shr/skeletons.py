@@ -1,8 +1,9 @@
 """What the keypoints of a data set are called, how they connect and how they mirror."""
 
+import dataclasses
 from dataclasses import dataclass
 
-from keras_shr.errors import KerasShrError
+from keras_shr.errors import KerasShrError, shown
 
 
 @dataclass(frozen=True)
@@ -69,18 +70,35 @@ class Skeleton:
 
     @classmethod
     def from_dict(cls, value: dict) -> "Skeleton":
-        """The inverse of `to_dict`."""
-        return cls(
-            value["name"],
-            tuple(value["keypoints"]),
-            tuple(map(tuple, value.get("edges", ()))),
-            tuple(map(tuple, value.get("flip_pairs", ()))),
-        )
+        """The inverse of `to_dict`.
+
+        Raises:
+            KerasShrError: `value` is something else.
+        """
+        fields = [f.name for f in dataclasses.fields(cls)]
+        found = {k: v for k, v in value.items() if k in fields} if isinstance(value, dict) else {}
+        names, lists = found.get("keypoints"), (list, tuple)
+        pairs = [p for k in ("edges", "flip_pairs") for p in _listed(found.get(k, []))]
+        if not (
+            isinstance(found.get("name"), str)
+            and isinstance(names, lists)
+            and all(isinstance(n, str) for n in names)
+            and all(isinstance(p, lists) and [type(i) for i in p] == [int, int] for p in pairs)
+        ):
+            raise KerasShrError(
+                f"{shown(value)} is not a skeleton; expected name, keypoints (names) and, if there "
+                "are any, edges and flip_pairs (pairs of indices)"
+            )
+        return cls(**found)
 
     @classmethod
     def generic(cls, count: int) -> "Skeleton":
         """A skeleton of `count` numbered keypoints without bones."""
         return cls(f"keypoints_{count}", tuple(f"keypoint_{i}" for i in range(count)))
+
+
+def _listed(value):
+    return value if isinstance(value, list | tuple) else [value]
 
 
 _FINGERS = ("thumb", "index", "middle", "ring", "little")

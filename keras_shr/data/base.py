@@ -1,14 +1,20 @@
 """What every reader is: a sequence of records with a skeleton."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from numbers import Integral
 
 import numpy as np
 
+from keras_shr.data.images import crop
+from keras_shr.data.places import usable_text
 from keras_shr.data.records import Record
-from keras_shr.errors import DataError
+from keras_shr.errors import DataError, shown
 from keras_shr.skeletons import Skeleton
+
+FARTHEST = 1e6
+"""Pixels from the picture's corner beyond which a labelled keypoint is taken for a mistake."""
 
 
 class Reader(Sequence):
@@ -48,6 +54,11 @@ class Reader(Sequence):
         self.ids, self.split, self.options = ids, split or "", options or {}
         if not ids:
             raise DataError(f"{name}: no records")
+        for record in ids:
+            usable_text(record, f"{name}: an id")
+        if len(set(ids)) < len(ids):
+            twice = next(i for i, times in Counter(ids).items() if times > 1)
+            raise DataError(f"{name}: two records have the id {shown(twice)}")
 
     def __len__(self):
         return len(self.ids)
@@ -60,6 +71,16 @@ class Reader(Sequence):
 
     def _read(self, index: int) -> Record:
         raise NotImplementedError
+
+    def _cut(self, index, path, image, box, keypoints, group="") -> Record:
+        """The record of a crop; `keypoints` are those of the source image."""
+        record = self.ids[index]
+        return Record(
+            crop(image, box, self.size, f"{path} (record {record})"),
+            place_in_crop(keypoints, box, self.size),
+            record,
+            group,
+        )
 
     def describe(self) -> dict:
         """What this data set is, as JSON values: two readers that agree here hold the same
@@ -83,47 +104,63 @@ def whole_number(name: str, value, least: int) -> int:
     return int(value)
 
 
-def clean_keypoints(values, count: int, where: str) -> np.ndarray:
+def clean_keypoints(values, count: int, where: str, farthest: float = FARTHEST) -> np.ndarray:
     """Labels as float32 `(count, 3)`: x, y, visibility 0, 1 or 2; unlabelled rows zeroed.
+
+    Labelled keypoints outside the picture are kept: they train and measure nothing, and the
+    picture's other keypoints count.
 
     Args:
         values: `count` rows of x, y or of x, y, visibility (without it: 2, seen). Coordinates of
             rows with visibility 0 may be anything, NaN and None included.
         count: how many keypoints there have to be.
         where: file and record, for errors.
+        farthest: greatest distance in pixels from the first pixel, right, left, up or down.
 
     Raises:
         DataError: another number of keypoints, a visibility other than 0, 1, 2, or a labelled
-            keypoint that is not finite.
+            keypoint that is not finite or too far away.
     """
-    try:
-        points = np.asarray(values, np.float64)
-    except (TypeError, ValueError):
-        points = np.empty(0)
-    if points.ndim != 2 or points.shape[1] not in (2, 3):
+    points = as_numbers(values)
+    if points is None or points.ndim != 2 or points.shape[1] not in (2, 3):
         raise DataError(f"{where}: keypoints are not rows of x, y, visibility")
     if len(points) != count:
         raise DataError(f"{where}: {len(points)} keypoints, expected {count}")
-    result = np.full((count, 3), 2.0, np.float32)
-    result[:, : points.shape[1]] = points
-    visibility = result[:, 2]
+    if points.shape[1] == 2:
+        points = np.column_stack([points, np.full(count, 2.0)])
+    visibility = points[:, 2]
     bad = (visibility != 0) & (visibility != 1) & (visibility != 2)
     if bad.any():
         k = int(np.argmax(bad))
         raise DataError(
-            f"{where}: keypoint {k} has visibility {result[k, 2]:g}; expected 0 (no label), "
+            f"{where}: keypoint {k} has visibility {visibility[k]:g}; expected 0 (no label), "
             "1 (hidden) or 2 (seen)"
         )
-    labelled = result[:, 2] > 0
-    bad = labelled & ~np.isfinite(result[:, :2]).all(axis=1)
+    labelled = visibility > 0
+    bad = labelled & ~(np.abs(points[:, :2]) <= farthest).all(axis=1)  # NaN is not, either
     if bad.any():
         k = int(np.argmax(bad))
         raise DataError(
-            f"{where}: keypoint {k} is at ({result[k, 0]:g}, {result[k, 1]:g}) with visibility "
-            f"{result[k, 2]:g}; expected finite pixels, or visibility 0 for no label"
+            f"{where}: keypoint {k} is at ({points[k, 0]:g}, {points[k, 1]:g}) with visibility "
+            f"{visibility[k]:g}; expected finite pixels, or visibility 0 for no label"
         )
-    result[~labelled] = 0
-    return result
+    return np.where(labelled[:, None], points, 0).astype(np.float32)
+
+
+def as_numbers(values) -> np.ndarray | None:
+    """Anything of a JSON file as float64, or None where it is no array of numbers."""
+    try:
+        return np.asarray(values, np.float64)
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        return None
+
+
+def box_numbers(value) -> tuple[float, ...] | None:
+    """A COCO box x, y, width, height as floats; None if it is no box of a positive size."""
+    box = as_numbers(value)
+    if box is None or box.shape != (4,) or not (np.abs(box) <= FARTHEST).all() or min(box[2:]) <= 0:
+        return None
+    return tuple(box.tolist())
 
 
 def place_in_crop(keypoints, box, size: int) -> np.ndarray:

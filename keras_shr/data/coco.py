@@ -3,12 +3,10 @@
 import json
 from pathlib import Path
 
-import numpy as np
-
-from keras_shr.data.base import Reader, clean_keypoints, place_in_crop
-from keras_shr.data.images import SquareBox, crop, read_image
-from keras_shr.data.records import Record
-from keras_shr.errors import DataError
+from keras_shr.data.base import Reader, box_numbers, clean_keypoints, whole_number
+from keras_shr.data.images import MAX_PIXELS, SquareBox, read_image
+from keras_shr.data.places import inside
+from keras_shr.errors import DataError, first_line, shown
 from keras_shr.skeletons import Skeleton
 
 
@@ -27,6 +25,7 @@ class COCOReader(Reader):
         size: height and width of the crops in pixels.
         padding: factor on the longer side of the box.
         category: name or id of the category; needed if several have keypoints.
+        max_pixels: refuse pictures with more pixels than this, before they are decoded.
 
     Raises:
         DataError: naming the file and the annotation, or the picture, that is not as COCO says.
@@ -34,56 +33,64 @@ class COCOReader(Reader):
 
     kind = "coco"
 
-    def __init__(self, annotations, images_root=None, size=256, padding=1.25, category=None):
+    def __init__(
+        self,
+        annotations,
+        images_root=None,
+        size=256,
+        padding=1.25,
+        category=None,
+        max_pixels=MAX_PIXELS,
+    ):
         path = Path(annotations)
         self.images_root = path.parent if images_root is None else Path(images_root)
         if not self.images_root.is_dir():
             raise DataError(f"{self.images_root}: no such folder of pictures")
         self.padding = float(padding)
+        self.max_pixels = whole_number("max_pixels", max_pixels, 1)
         content = _read_json(path)
         chosen = _category(path, content["categories"], category)
         skeleton = _skeleton(path, chosen)
-        pictures = {picture.get("id"): picture for picture in content["images"]}
+        pictures = _pictures(path, content["images"])
         self._records, ids = [], []
-        for annotation in content["annotations"]:
+        for number, annotation in enumerate(content["annotations"]):
             if annotation.get("category_id") != chosen["id"] or annotation.get("iscrowd"):
                 continue
             if not annotation.get("num_keypoints", "keypoints" in annotation):
                 continue
-            where = f"{path} (annotation {annotation.get('id')})"
+            name = annotation.get("id", f"number {number}")
+            where = f"{path} (annotation {_plain(name)})"
             keypoints = _keypoints(annotation, len(skeleton), where)
             if not (keypoints[:, 2] > 0).any():
                 continue
-            picture = pictures.get(annotation.get("image_id"))
+            picture = pictures.get(_plain(annotation.get("image_id")))
             if picture is None or not isinstance(picture.get("file_name"), str):
                 raise DataError(
-                    f"{where}: image_id {annotation.get('image_id')} is no picture with a "
+                    f"{where}: image_id {shown(annotation.get('image_id'))} is no picture with a "
                     "file_name in 'images'"
                 )
             self._records.append((picture, _box(annotation, where), keypoints))
-            ids.append(f"{picture['file_name']}#{annotation.get('id')}")
+            ids.append(f"{picture['file_name']}#{_plain(name)}")
         if len(set(ids)) != len(ids):
             raise DataError(f"{path}: two annotations of one picture have the same id")
-        options = {"category": chosen.get("name", chosen["id"]), "padding": self.padding}
+        options = {"category": _plain(chosen.get("name", chosen["id"])), "padding": self.padding}
         super().__init__(f"coco-{path.stem}", skeleton, size, ids, "", options)
 
     def _read(self, index):
         picture, rectangle, keypoints = self._records[index]
-        record, path = self.ids[index], self.images_root / picture["file_name"]
-        image = read_image(path, record)
+        record = self.ids[index]
+        path = inside(self.images_root, picture["file_name"], f"record {record}")
+        image = read_image(path, record, self.max_pixels)
         stated = (picture.get("height"), picture.get("width"))
         if None not in stated and image.shape[:2] != stated:
             raise DataError(
                 f"{path} (record {record}): {image.shape[1]}x{image.shape[0]} pixels; the "
-                f"annotation file says {stated[1]}x{stated[0]}, so the keypoints would not fit"
+                f"annotation file says {shown(stated[1])}x{shown(stated[0])}, so the keypoints "
+                "would not fit"
             )
         box = SquareBox.of_rectangle(*rectangle, self.padding)
-        return Record(
-            crop(image, box, self.size),
-            place_in_crop(keypoints, box, self.size),
-            record,
-            str(picture.get("id", "")),
-        )
+        group = str(_plain(picture.get("id", "")))
+        return self._cut(index, path, image, box, keypoints, group)
 
 
 def mirror_pairs(names) -> list[tuple[int, int]]:
@@ -104,8 +111,8 @@ def _read_json(path):
         raise DataError(f"{path}: no such file")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise DataError(f"{path}: not JSON ({error})") from None
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}: not JSON ({first_line(error)})") from None
     for key in ("images", "annotations", "categories"):
         value = content.get(key) if isinstance(content, dict) else None
         if not isinstance(value, list) or not all(isinstance(v, dict) for v in value):
@@ -113,15 +120,29 @@ def _read_json(path):
     return content
 
 
+def _plain(value):
+    """An id or a name as COCO has them, a number or a text; anything else as short text."""
+    return value if isinstance(value, str | int) else shown(value)
+
+
+def _pictures(path, images):
+    """Id → picture."""
+    found = {}
+    for picture in images:
+        if found.setdefault(_plain(picture.get("id")), picture) is not picture:
+            raise DataError(f"{path}: two images have the id {shown(picture.get('id'))}")
+    return found
+
+
 def _category(path, categories, wanted):
     having = [c for c in categories if c.get("keypoints") and "id" in c]
     if wanted is not None:
-        chosen = [c for c in having if wanted in (c.get("name"), c["id"], str(c["id"]))]
+        chosen = [c for c in having if wanted in (c.get("name"), c["id"], str(_plain(c["id"])))]
         asked = f"no category {wanted!r} with keypoints"
     else:
         chosen, asked = having, f"{len(having)} categories have keypoints; name one"
     if len(chosen) != 1:
-        names = ", ".join(str(c.get("name", c["id"])) for c in having) or "none"
+        names = ", ".join(str(_plain(c.get("name", c["id"]))) for c in having[:20]) or "none"
         raise DataError(f"{path}: {asked}; there are: {names}")
     return chosen[0]
 
@@ -132,9 +153,11 @@ def _skeleton(path, category):
         raise DataError(f"{path}: the category's keypoints are not a list of names")
     try:
         edges = [(int(a) - 1, int(b) - 1) for a, b in category.get("skeleton") or []]
-        return Skeleton(str(category.get("name", "coco")), names, edges, mirror_pairs(names))
-    except (TypeError, ValueError) as error:  # a KerasShrError is a ValueError
-        raise DataError(f"{path}: the category's skeleton does not fit ({error})") from None
+        name = str(_plain(category.get("name", "coco")))
+        return Skeleton(name, names, edges, mirror_pairs(names))
+    except (TypeError, ValueError, OverflowError) as error:  # a KerasShrError is a ValueError
+        reason = first_line(error)
+        raise DataError(f"{path}: the category's skeleton does not fit ({reason})") from None
 
 
 def _keypoints(annotation, count, where):
@@ -147,13 +170,10 @@ def _keypoints(annotation, count, where):
 
 
 def _box(annotation, where):
-    try:
-        box = np.asarray(annotation.get("bbox"), np.float64)
-    except (TypeError, ValueError):
-        box = np.empty(0)
-    if box.shape != (4,) or not np.isfinite(box).all() or (box[2:] <= 0).any():
+    box = box_numbers(annotation.get("bbox"))
+    if box is None:
         raise DataError(
-            f"{where}: bbox is {annotation.get('bbox')}, expected [x, y, width, height] with a "
-            "positive size"
+            f"{where}: bbox is {shown(annotation.get('bbox'))}, expected [x, y, width, height] "
+            "with a positive size"
         )
-    return tuple(box.tolist())
+    return box

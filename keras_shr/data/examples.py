@@ -31,12 +31,24 @@ def decode_example(data: bytes) -> dict:
     Raises:
         ValueError: `data` is no Example.
     """
-    try:
-        messages = [content for number, content in _fields(memoryview(data)) if number == 1]
-        entries = [dict(_fields(entry)) for message in messages for _, entry in _fields(message)]
-        return {bytes(entry[1]).decode(): _value(entry[2]) for entry in entries}
-    except (KeyError, IndexError, TypeError) as error:
-        raise ValueError(f"a part is missing ({type(error).__name__}: {error})") from None
+    features = {}
+    for _, message in _messages(memoryview(data), 1):
+        for _, entry in _messages(message, 1):
+            parts = dict(_messages(entry, 1, 2))
+            if len(parts) < 2:
+                raise ValueError("a feature without a name or a value")
+            features[bytes(parts[1]).decode()] = _value(parts[2])
+    return features
+
+
+def _messages(view, *numbers):
+    """The fields of these numbers, which have to be messages or bytes."""
+    for number, content in _fields(view):
+        if number in numbers:
+            # A number in their place would make `bytes` reserve so many.
+            if not isinstance(content, memoryview):
+                raise ValueError(f"field {number} is a number")
+            yield number, content
 
 
 def _feature(value):
@@ -50,16 +62,22 @@ def _feature(value):
 
 
 def _value(feature):
-    (kind, values), *_ = _fields(feature)
-    content = [v for number, v in _fields(values) if number == 1]
-    if kind == _BYTES:
-        return bytes(content[0])
+    kind, values = next(_messages(feature, _BYTES, _FLOATS, _INTEGERS), (None, None))
+    if kind is None:
+        raise ValueError("a feature of no known kind")
+    if kind == _INTEGERS:
+        content = next((v for number, v in _fields(values) if number == 1), None)
+        if content is None:
+            raise ValueError("a feature without a value")
+        value = content if isinstance(content, int) else _read_varint(content, 0)[0]
+        value &= (1 << 64) - 1
+        return value - (1 << 64) if value >> 63 else value
+    content = [bytes(v) for _, v in _messages(values, 1)]
     if kind == _FLOATS:
         return np.frombuffer(b"".join(content), "<f4").astype(np.float32)
-    if kind == _INTEGERS:
-        value = content[0] if isinstance(content[0], int) else _read_varint(content[0], 0)[0]
-        return value - (1 << 64) if value >> 63 else value
-    raise ValueError(f"a feature of kind {kind}")
+    if not content:
+        raise ValueError("a feature without a value")
+    return content[0]
 
 
 def _varint(value):

@@ -4,12 +4,10 @@ import json
 from collections import Counter
 from pathlib import Path
 
-import numpy as np
-
-from keras_shr.data.base import Reader, clean_keypoints, place_in_crop
-from keras_shr.data.images import SquareBox, crop, read_image
-from keras_shr.data.records import Record
-from keras_shr.errors import DataError, KerasShrError
+from keras_shr.data.base import Reader, box_numbers, clean_keypoints, whole_number
+from keras_shr.data.images import MAX_PIXELS, SquareBox, read_image
+from keras_shr.data.places import inside, usable_text
+from keras_shr.errors import DataError, KerasShrError, first_line, shown
 from keras_shr.skeletons import HAND_21, Skeleton
 
 INDEX, SKELETON = "index.jsonl", "skeleton.json"
@@ -36,6 +34,7 @@ class FolderReader(Reader):
         visibility: what `v` means. `"coco"`: 0 no label, 1 hidden, 2 seen. `"flag"`: 0 no label,
             1 seen. `"auto"`: `"coco"` if the index has a 2 anywhere, else `"flag"`.
         padding: factor on the longer side of `box`.
+        max_pixels: refuse pictures with more pixels than this, before they are decoded.
 
     The skeleton is read from `skeleton.json` in the folder (`Skeleton.to_dict`); without it, 21
     keypoints are a hand and any other number has no names.
@@ -47,11 +46,20 @@ class FolderReader(Reader):
     kind = "folder"
 
     def __init__(
-        self, root, split=None, groups=None, subset=None, size=256, visibility="auto", padding=1.25
+        self,
+        root,
+        split=None,
+        groups=None,
+        subset=None,
+        size=256,
+        visibility="auto",
+        padding=1.25,
+        max_pixels=MAX_PIXELS,
     ):
         if visibility not in ("auto", "coco", "flag"):
             raise DataError(f"visibility is {visibility!r}; expected 'auto', 'coco' or 'flag'")
         self.root, self.padding = Path(root), float(padding)
+        self.max_pixels = whole_number("max_pixels", max_pixels, 1)
         groups, subset = _names(groups), _names(subset)
         entries = _read_index(self.root / INDEX)
         skeleton = _skeleton(self.root, entries[0][1]["keypoints"])
@@ -62,14 +70,14 @@ class FolderReader(Reader):
         for (_, entry), keypoints in zip(entries, labels, strict=True):
             if split is not None and entry.get("split") != split:
                 continue
-            if groups is not None and str(entry.get("group", "")) not in groups:
+            if groups is not None and _group(entry) not in groups:
                 continue
             if subset is not None and Path(entry["file"]).parts[0] not in subset:
                 continue
             if visibility == "flag":
                 keypoints[keypoints[:, 2] > 0, 2] = 2
             file = entry["file"]
-            self._records.append((file, entry.get("box"), str(entry.get("group", "")), keypoints))
+            self._records.append((file, entry.get("box"), _group(entry), keypoints))
             seen[file] += 1  # several hands of one picture are several lines
             ids.append(file if seen[file] == 1 else f"{file}#{seen[file]}")
         if not ids:
@@ -82,14 +90,17 @@ class FolderReader(Reader):
 
     def _read(self, index):
         (file, rectangle, group, keypoints), record = self._records[index], self.ids[index]
-        image = read_image(self.root / file, record)
+        path = inside(self.root, file, f"record {record}")
+        image = read_image(path, record, self.max_pixels)
         if rectangle is None:
             box = SquareBox.of_image(*image.shape[:2])
         else:
             box = SquareBox.of_rectangle(*rectangle, self.padding)
-        return Record(
-            crop(image, box, self.size), place_in_crop(keypoints, box, self.size), record, group
-        )
+        return self._cut(index, path, image, box, keypoints, group)
+
+
+def _group(entry):
+    return str(entry.get("group", ""))
 
 
 def _names(value):
@@ -103,35 +114,34 @@ def _read_index(path):
     if not path.is_file():
         raise DataError(f"{path}: no such file; a folder of pictures needs one")
     entries = []
-    with path.open(encoding="utf-8") as lines:
+    with path.open("rb") as lines:
         for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue
             where = f"{path}:{number}"
             try:
-                entry = json.loads(line)
-            except ValueError as error:
-                raise DataError(f"{where}: not a line of JSON ({error})") from None
-            if not isinstance(entry, dict) or not isinstance(entry.get("file"), str):
-                raise DataError(f"{where}: expected an object with a text 'file'")
-            where = f"{where} (record {entry['file']})"
-            if not isinstance(entry.get("keypoints"), list):
-                raise DataError(f"{where}: expected a list 'keypoints'")
-            box = entry.get("box")
-            if box is not None and not _is_box(box):
-                raise DataError(f"{where}: box is {box}, expected [x, y, width, height] in pixels")
-            entries.append((where, entry))
+                entry = json.loads(line.decode())
+            except (ValueError, RecursionError) as error:
+                raise DataError(f"{where}: not a line of JSON ({first_line(error)})") from None
+            entries.append(_checked(entry, where))
     if not entries:
         raise DataError(f"{path}: no records")
     return entries
 
 
-def _is_box(box):
-    try:
-        values = np.asarray(box, np.float64)
-    except (TypeError, ValueError):
-        return False
-    return values.shape == (4,) and bool(np.isfinite(values).all()) and bool((values[2:] > 0).all())
+def _checked(entry, where):
+    if not isinstance(entry, dict) or not isinstance(entry.get("file"), str):
+        raise DataError(f"{where}: expected an object with a text 'file'")
+    where = f"{where} (record {usable_text(entry['file'], f'{where}: file')})"
+    if not isinstance(entry.get("keypoints"), list):
+        raise DataError(f"{where}: expected a list 'keypoints'")
+    for key in ("group", "split"):
+        if entry.get(key) is not None and not isinstance(entry[key], str | int | float):
+            raise DataError(f"{where}: {key} is {shown(entry[key])}; expected text or a number")
+    box = entry.get("box")
+    if box is not None and box_numbers(box) is None:
+        raise DataError(f"{where}: box is {shown(box)}, expected [x, y, width, height] in pixels")
+    return where, entry
 
 
 def _skeleton(root, keypoints):
@@ -142,11 +152,8 @@ def _skeleton(root, keypoints):
         return Skeleton.from_dict(json.loads(path.read_text(encoding="utf-8")))
     except KerasShrError as error:
         raise DataError(f"{path}: {error}") from None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(
-            f"{path}: not a skeleton ({type(error).__name__}: {error}); expected name, keypoints "
-            "and, if there are any, edges and flip_pairs"
-        ) from None
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}: not JSON ({first_line(error)})") from None
 
 
 def _nothing_left(path, entries, split, groups, subset):

@@ -1,12 +1,12 @@
 """Pictures in, square uint8 RGB crops out."""
 
 import io
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
+from keras_shr.data.decoding import MAX_PIXELS, decode, decode_file, to_rgb
 from keras_shr.errors import DataError
 
 
@@ -50,31 +50,69 @@ class SquareBox(NamedTuple):
         return (np.asarray(points, np.float64) + 0.5) * (self.side / size) - 0.5 + corner
 
 
-def crop(image, box: SquareBox, size: int) -> np.ndarray:
+def crop(image, box: SquareBox, size: int, where: str = "picture") -> np.ndarray:
     """The part of `image` under `box`, resampled to `(size, size, 3)` uint8.
 
     Bilinear with antialiasing when it shrinks. What lies beyond the image is black (zeros), as in
     hand3d and mmpose.
+
+    Raises:
+        DataError: a box that is not finite, less than a pixel wide, or so much wider than the
+            picture that memory would run out; `where` names the picture.
     """
+    check_square(box, image, size, where)
+    # One axis after the other, as Pillow does it inside, so that black beyond the picture takes
+    # memory along one axis only; a high picture shrinks before it is filled up on the sides.
+    low, high = _span(box.top, box.side, size, len(image))
+    first, last = max(low, 0), max(min(high, len(image)), 0)
+    image, rows, columns = image[first:last], (first, len(image)), (0, image.shape[1])
+    for axis in (0, 1) if rows[1] > 2 * columns[1] else (1, 0):
+        start, frame = (box.left, columns) if axis else (box.top, rows)
+        image = _resample(image, start, box.side, size, axis, frame)
+    return image
+
+
+def check_square(box: SquareBox, image, size: int, where: str) -> None:
+    """Refuse a square that cannot be cut out of a picture, see `crop`."""
     height, width = image.shape[:2]
-    # PIL sees `reach` source pixels beyond the box where the image has them, so a crop's border
-    # is filtered like its middle.
-    reach = int(np.ceil(max(1.0, box.side / size))) + 1
+    longer = max(height, width)
+    widest = min(max(2 * longer, MAX_PIXELS // longer), MAX_PIXELS // size)
+    if not (np.isfinite(box).all() and 1 <= box.side <= widest):
+        raise DataError(
+            f"{where}: a square {box.side:g} pixels wide of a picture of {width}x{height}; "
+            f"expected 1 to {widest}"
+        )
 
-    def span(start, stop, limit):
-        low, high = int(np.floor(start)), int(np.ceil(stop))
-        return min(low, max(0, low - reach)), max(high, min(limit, high + reach))
 
-    x0, x1 = span(box.left, box.left + box.side, width)
-    y0, y1 = span(box.top, box.top + box.side, height)
-    canvas = np.zeros((y1 - y0, x1 - x0, 3), np.uint8)
-    left, right, top, bottom = max(x0, 0), min(x1, width), max(y0, 0), min(y1, height)
-    if left < right and top < bottom:
-        canvas[top - y0 : bottom - y0, left - x0 : right - x0] = image[top:bottom, left:right]
-    corner = (box.left - x0, box.top - y0)
-    part = (*corner, corner[0] + box.side, corner[1] + box.side)
-    picture = Image.fromarray(canvas).resize((size, size), Image.Resampling.BILINEAR, box=part)
-    return np.asarray(picture)
+def _span(start, side, size, limit):
+    """What of an axis Pillow is given: the box and, where the picture has them, so many pixels
+    around it that a crop's border is filtered like its middle."""
+    reach = int(np.ceil(max(1.0, side / size))) + 1
+    low, high = int(np.floor(start)), int(np.ceil(start + side))
+    return min(low, max(0, low - reach)), max(high, min(limit, high + reach))
+
+
+def _resample(image, start, side, size, axis, frame):
+    """`image` with `size` pixels along one axis: what lies from `start` to `start + side`.
+
+    Along that axis its first pixel is number `frame[0]` of `frame[1]`, as `start` counts them.
+    """
+    low, high = _span(start, side, size, frame[1])
+    first, last = max(low, frame[0]), min(high, frame[0] + image.shape[axis])
+    if first >= last or not image.size:
+        return np.zeros((image.shape[0], size, 3) if axis else (size, image.shape[1], 3), np.uint8)
+    seen, padding = slice(first - frame[0], last - frame[0]), [(0, 0)] * 3
+    part = image[:, seen] if axis else image[seen]
+    if first != low or last != high:
+        padding[axis] = (first - low, high - last)
+        part = np.pad(part, padding)
+    height, width = part.shape[:2]
+    span = (start - low, start - low + side)
+    shape, box = ((size, height), (span[0], 0, span[1], height))
+    if not axis:
+        shape, box = ((width, size), (0, span[0], width, span[1]))
+    picture = Image.fromarray(np.ascontiguousarray(part))
+    return np.asarray(picture.resize(shape, Image.Resampling.BILINEAR, box=box))
 
 
 def resize_images(images, size):
@@ -89,8 +127,8 @@ def resize_images(images, size):
     )
 
 
-def read_image(path, record: str | None = None) -> np.ndarray:
-    """Any picture file as uint8 RGB `(height, width, 3)`.
+def read_image(path, record: str | None = None, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """A picture file as uint8 RGB `(height, width, 3)`: JPEG, PNG, WebP, TIFF, GIF, BMP or PPM.
 
     EXIF rotation is applied. Grey, palette and CMYK pictures are converted, 16-bit ones scaled by
     255/65535, transparent ones laid over black; of an animation the first frame is used.
@@ -98,16 +136,17 @@ def read_image(path, record: str | None = None) -> np.ndarray:
     Args:
         path: the file.
         record: id of the record that asked for it, named in errors.
+        max_pixels: a picture whose header tells of more is refused and not decoded.
 
     Raises:
-        DataError: the file is missing, truncated, or no picture that Pillow can read.
+        DataError: the file is missing, truncated, too large, or no such picture.
     """
-    return _to_rgb(_open(path, record), path, record)
+    return decode_file(path, record, max_pixels, to_rgb)
 
 
 def read_labels(path, record: str | None = None) -> np.ndarray:
     """A picture whose pixel values are numbers (a mask), as stored: `(height, width)`."""
-    values = np.asarray(_open(path, record))
+    values = decode_file(path, record, MAX_PIXELS, np.array)
     return values if values.ndim == 2 else values[..., 0]
 
 
@@ -119,48 +158,6 @@ def encode_image(image, image_format: str = "jpeg", quality: int = 95) -> bytes:
     return buffer.getvalue()
 
 
-def decode_image(data: bytes, where: str) -> np.ndarray:
+def decode_image(data: bytes, where: str, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """The inverse of `encode_image`; `where` names the record in errors."""
-    return _to_rgb(_decode(io.BytesIO(data), where), where, None)
-
-
-def _where(path, record):
-    return f"{path} (record {record})" if record else str(path)
-
-
-def _open(path, record):
-    path = Path(path)
-    if not path.is_file():
-        raise DataError(f"{_where(path, record)}: no such picture")
-    return _decode(path, _where(path, record))
-
-
-def _decode(source, where):
-    try:
-        with Image.open(source) as picture:
-            picture.load()
-            return ImageOps.exif_transpose(picture)
-    # Pillow's decoders raise OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error,
-    # DecompressionBombError... : whatever it was, this file is no readable picture.
-    except Exception as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        if "cannot identify image" in reason:
-            reason = "its content is no picture format that Pillow knows"
-        raise DataError(f"{where}: cannot be read as a picture ({reason})") from error
-
-
-def _to_rgb(picture, path, record):
-    if picture.mode == "F":
-        raise DataError(
-            f"{_where(path, record)}: a floating-point picture; save it with 8 or 16 bits a channel"
-        )
-    if picture.mode.startswith("I"):  # 16 bits a pixel; older Pillows call it "I"
-        values = np.asarray(picture).astype(np.int64)
-        grey = np.clip((values + 128) // 257, 0, 255).astype(np.uint8)
-        return np.repeat(grey[..., None], 3, axis=2)
-    if picture.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in picture.info:
-        picture = picture.convert("RGBA")
-        black = Image.new("RGBA", picture.size, (0, 0, 0, 255))
-        picture = Image.alpha_composite(black, picture)
-    # A copy that owns its memory: arrays of Pillow's are read-only.
-    return np.array(picture.convert("RGB"))
+    return decode(io.BytesIO(data), where, max_pixels, to_rgb)

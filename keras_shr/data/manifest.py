@@ -4,8 +4,8 @@ import hashlib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from keras_shr.data.shards import Shard
-from keras_shr.errors import DataError, KerasShrError
+from keras_shr.data.shards import SHA256, Shard
+from keras_shr.errors import DataError, first_line, shown
 from keras_shr.files import read_json, write_json
 from keras_shr.skeletons import Skeleton
 
@@ -71,10 +71,14 @@ class Manifest:
         try:
             text = path.read_text(encoding="utf-8").removesuffix("\n")
         except (OSError, ValueError) as error:
-            raise DataError(f"{path}: cannot be read ({error}); prepare it again") from None
+            reason = first_line(error)
+            raise DataError(f"{path}: cannot be read ({reason}); prepare it again") from None
         if hashlib.sha256(text.encode()).hexdigest() != self.ids_sha256:
             raise DataError(f"{path}: not the ids of manifest.json; prepare it again")
-        return text.split("\n")
+        ids = text.split("\n")
+        if len(ids) != self.count:
+            raise DataError(f"{path}: {len(ids)} ids for {self.count} records; prepare it again")
+        return ids
 
     @classmethod
     def read(cls, folder) -> "Manifest":
@@ -92,20 +96,54 @@ class Manifest:
         if not isinstance(value, dict) or value.get("format") != FORMAT:
             raise DataError(f"{path}: not the manifest of a prepared data set of keras_shr")
         if value.get("schema_version") != SCHEMA_VERSION:
+            found = shown(value.get("schema_version"))
             raise DataError(
-                f"{path}: schema version {value.get('schema_version')}; this keras_shr reads "
-                f"{SCHEMA_VERSION}; prepare it again"
+                f"{path}: schema version {found}; this keras_shr reads {SCHEMA_VERSION}; prepare "
+                "it again"
             )
         try:
-            shards = tuple(Shard(**shard) for shard in value["shards"])
-            fields = {name: value[name] for name in cls.__dataclass_fields__}
-            skeleton = Skeleton.from_dict(value["skeleton"])
-            manifest = cls(**(fields | {"skeleton": skeleton, "shards": shards}))
-            consistent = manifest.count == value["count"]
-        except (KeyError, TypeError, KerasShrError) as error:
-            raise DataError(f"{path}: damaged ({type(error).__name__}: {error})") from None
-        if not consistent:
-            raise DataError(
-                f"{path}: count is {value['count']}, but its shards hold {manifest.count} records"
-            )
-        return manifest
+            return _checked(value)
+        except ValueError as error:
+            raise DataError(f"{path}: damaged ({error}); prepare it again") from None
+
+
+def _checked(value) -> Manifest:
+    """A manifest from its JSON; a ValueError says what is wrong with it."""
+    fields = {}
+    for name, (kinds, what) in _FIELDS.items():
+        fields[name] = value.get(name)
+        if type(fields[name]) not in kinds:
+            raise ValueError(f"{name} is {shown(fields[name])}; expected {what}")
+    if not SHA256.fullmatch(fields["ids_sha256"]):
+        raise ValueError(f"ids_sha256 is {shown(fields['ids_sha256'])}")
+    if not 8 <= fields["size"] <= _LARGEST:
+        raise ValueError(f"size is {fields['size']}; expected 8 to {_LARGEST} pixels")
+    if fields["image_format"] not in ("jpeg", "png"):
+        raise ValueError(f"image_format is {shown(fields['image_format'])}")
+    fields["skeleton"] = Skeleton.from_dict(fields["skeleton"])
+    fields["shards"] = tuple(map(Shard.checked, fields["shards"]))
+    manifest = Manifest(**fields)
+    if not manifest.shards or len({shard.file for shard in manifest.shards}) < len(manifest.shards):
+        raise ValueError("no shards, or one of them listed twice")
+    if manifest.count != value.get("count"):
+        raise ValueError(
+            f"count is {shown(value.get('count'))}, but its shards hold {manifest.count} records"
+        )
+    return manifest
+
+
+_LARGEST = 16384  # pixels
+_TEXT, _OBJECT = ((str,), "text"), ((dict,), "an object")
+_FIELDS = {
+    "name": _TEXT,
+    "kind": _TEXT,
+    "split": _TEXT,
+    "options": _OBJECT,
+    "source": _TEXT,
+    "size": ((int,), "a number of pixels"),
+    "image_format": _TEXT,
+    "quality": ((int, type(None)), "a number or null"),
+    "skeleton": _OBJECT,
+    "ids_sha256": _TEXT,
+    "shards": ((list,), "a list"),
+}

@@ -4,14 +4,16 @@ from bisect import bisect_right
 from itertools import accumulate
 from pathlib import Path
 
-from keras_shr.data.base import Reader, clean_keypoints
+import numpy as np
+
+from keras_shr.data.base import FARTHEST, Reader, clean_keypoints
 from keras_shr.data.examples import decode_example
 from keras_shr.data.images import decode_image
 from keras_shr.data.loading import load_arrays
 from keras_shr.data.manifest import Manifest
 from keras_shr.data.records import KeypointData, Record
-from keras_shr.data.shards import check_shard, check_size, read_record, record_offsets
-from keras_shr.errors import DataError
+from keras_shr.data.shards import check_shard, check_size, read_record
+from keras_shr.errors import DataError, first_line, shown
 
 
 class PreparedReader(Reader):
@@ -54,27 +56,47 @@ class PreparedReader(Reader):
         shard = self.manifest.shards[number]
         path = self.root / shard.file
         if number not in self._offsets:
-            check_shard(self.root, shard)
-            self._offsets[number] = record_offsets(path)
+            self._offsets[number] = check_shard(self.root, shard)
         row = index - self._starts[number]
         offset = self._offsets[number][row]
         with path.open("rb") as stream:
             data = read_record(stream, offset, path, row, verify=False)
-        return decode_record(data, len(self.skeleton), f"{path}: record {row} at byte {offset}")
+        where = f"{path}: record {row} at byte {offset}"
+        return decode_record(data, len(self.skeleton), where, self.size)
 
 
-def decode_record(data: bytes, count: int, where: str) -> Record:
+def decode_record(data: bytes, count: int, where: str, size: int) -> Record:
     """The inverse of `prepare.encode_record`; `where` names shard, record and byte in errors."""
     try:
         features = decode_example(data)
-        image, keypoints = features["image"], features["keypoints"].reshape(-1, 3)
-        record, group = features["id"].decode(), features["group"].decode()
-    except (ValueError, KeyError, IndexError, AttributeError) as error:
-        raise DataError(f"{where} is no record of schema version 1 ({error})") from None
-    where = f"{where} ({record})"
-    return Record(
-        decode_image(image, where), clean_keypoints(keypoints, count, where), record, group
-    )
+        image, keypoints, record, group = (
+            _feature(features, name, kind) for name, kind in _FEATURES.items()
+        )
+        record, group = record.decode(), group.decode()
+        if keypoints.size != 3 * count:
+            raise ValueError(f"{keypoints.size} numbers as keypoints, expected {3 * count}")
+    except ValueError as error:
+        reason = first_line(error)
+        raise DataError(f"{where} is no record of schema version 1 ({reason})") from None
+    where = f"{where} ({shown(record)})"
+    pixels = decode_image(image, where, max_pixels=size * size)
+    if pixels.shape != (size, size, 3):
+        raise DataError(
+            f"{where}: {pixels.shape[1]}x{pixels.shape[0]} pixels, expected {size}x{size}"
+        )
+    # Crops may magnify what was as far away as a reader takes.
+    points = clean_keypoints(keypoints.reshape(-1, 3), count, where, FARTHEST * size)
+    return Record(pixels, points, record, group)
+
+
+_FEATURES = {"image": bytes, "keypoints": np.ndarray, "id": bytes, "group": bytes}
+
+
+def _feature(features, name, kind):
+    value = features.get(name)
+    if not isinstance(value, kind):
+        raise ValueError(f"{name} is {'missing' if value is None else type(value).__name__}")
+    return value
 
 
 def read_tfrecords(path, workers: int = 1, limit: int | None = None) -> KeypointData:

@@ -25,7 +25,7 @@ READERS = {
 }
 """Every kind of data set. `root` is its first argument."""
 
-_WHOLE = {"size", "seed", "start", "stride"}
+_WHOLE = {"size", "seed", "start", "stride", "max_pixels"}
 _NUMBERS = {"padding"}
 _LISTS = {"groups", "subset"}
 _WITHOUT_SPLIT = ("coco", "prepared")
@@ -82,7 +82,7 @@ def open_data(spec, split: str | None = None, size: int | None = None) -> Reader
     if kind is None:
         kind, place = _guess(Path(place), split)
     if kind == "rendered":
-        if not place.isdigit():
+        if not place.isdecimal():
             raise DataError(f"{spec}: expected a number of hands, as in rendered:1000?seed=3")
         place = int(place)
     if split is not None and kind not in _WITHOUT_SPLIT:

@@ -4,18 +4,19 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_shr.data.base import Reader, clean_keypoints, place_in_crop
+from keras_shr.data.base import FARTHEST, Reader, clean_keypoints
 from keras_shr.data.hand_crop import hand_box
-from keras_shr.data.images import crop, read_image, read_labels
+from keras_shr.data.images import read_image, read_labels
 from keras_shr.data.pickles import load_array_pickle
-from keras_shr.data.records import Record
-from keras_shr.errors import DataError
+from keras_shr.data.places import inside
+from keras_shr.errors import DataError, shown
 from keras_shr.skeletons import HAND_21
 
 TO_HAND_21 = (0, 4, 3, 2, 1, 8, 7, 6, 5, 12, 11, 10, 9, 16, 15, 14, 13, 20, 19, 18, 17)
 """RHD lists each finger from its tip to the palm; this order turns them round."""
 
 _FIRST_LEFT, _FIRST_RIGHT = 2, 18  # mask values: 0 background, 1 person, 2-17 left, 18- right
+_MOST_FRAMES = 10**9
 _SPLITS = {
     "training": "training",
     "train": "training",
@@ -72,8 +73,10 @@ class RHDReader(Reader):
 
     def _read(self, index):
         record, file = self.ids[index], f"{self._frames[index]:05d}.png"
-        image = read_image(self.folder / "color" / file, record)
-        mask_path = self.folder / "mask" / file
+        color_path, mask_path = (
+            inside(self.folder, f"{kind}/{file}", f"record {record}") for kind in ("color", "mask")
+        )
+        image = read_image(color_path, record)
         mask = read_labels(mask_path, record)
         if mask.shape != image.shape[:2]:
             raise DataError(
@@ -85,7 +88,7 @@ class RHDReader(Reader):
         keypoints[:, 2] += 1  # hidden 0, visible 1 → hidden 1, seen 2
         keypoints = clean_keypoints(keypoints, 21, f"{mask_path} (record {record})")
         box = hand_box(keypoints, self.padding)
-        return Record(crop(image, box, self.size), place_in_crop(keypoints, box, self.size), record)
+        return self._cut(index, color_path, image, box, keypoints)
 
 
 def _by(image):
@@ -103,19 +106,23 @@ def _annotations(path):
     annotations = load_array_pickle(path)
     if not isinstance(annotations, dict) or not annotations:
         raise DataError(f"{path}: not a dict of frame number → annotation")
+    for frame in annotations:
+        if isinstance(frame, str | bool) or not 0 <= frame < _MOST_FRAMES:
+            raise DataError(f"{path}: record {shown(frame)}; expected a frame's number, from 0")
     frames = sorted(annotations)
     rows = np.empty((len(frames), 42, 3), np.float32)
     for row, frame in zip(rows, frames, strict=True):
         where = f"{path} (record {frame})"
-        try:
-            value = np.asarray(annotations[frame]["uv_vis"], np.float32)
-        except (KeyError, TypeError, ValueError, IndexError):
-            raise DataError(f"{where}: no array 'uv_vis' of 42x3 numbers") from None
+        annotation = annotations[frame]
+        value = annotation.get("uv_vis") if isinstance(annotation, dict) else None
+        if not isinstance(value, np.ndarray) or value.dtype.kind not in "iuf":
+            raise DataError(f"{where}: no array 'uv_vis' of 42x3 numbers")
         if value.shape != (42, 3):
             raise DataError(f"{where}: uv_vis has shape {value.shape}, expected (42, 3)")
-        if not np.isfinite(value).all():
-            k = int(np.argmax(~np.isfinite(value).all(axis=1)))
-            raise DataError(f"{where}: uv_vis[{k}] is {value[k].tolist()}, expected finite numbers")
+        bad = ~(np.abs(value[:, :2]) <= FARTHEST).all(axis=1)  # NaN is not, either
+        if bad.any():
+            k = int(np.argmax(bad))
+            raise DataError(f"{where}: uv_vis[{k}] is {value[k].tolist()}, expected finite pixels")
         if not np.isin(value[:, 2], (0, 1)).all():
             k = int(np.argmax(~np.isin(value[:, 2], (0, 1))))
             raise DataError(f"{where}: uv_vis[{k}] has visibility {value[k, 2]:g}, expected 0 or 1")

@@ -5,17 +5,22 @@ CRC-32C (uint32), all little endian.
 """
 
 import hashlib
+import os
+import re
 import struct
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from keras_shr.data.crc32c import masked_crc32c
-from keras_shr.errors import DataError
+from keras_shr.data.places import inside
+from keras_shr.errors import DataError, shown
 from keras_shr.files import replacing
 
 _HEADER, _FOOTER = struct.Struct("<QI"), struct.Struct("<I")
 OVERHEAD = _HEADER.size + _FOOTER.size
+SHA256 = re.compile("[0-9a-f]{64}")
+_PLAIN_NAME = re.compile(r"\w[\w.-]{0,199}", re.ASCII)
 
 
 class Shard(NamedTuple):
@@ -25,6 +30,24 @@ class Shard(NamedTuple):
     records: int
     bytes: int
     sha256: str
+
+    @classmethod
+    def checked(cls, value) -> "Shard":
+        """A shard from its JSON.
+
+        Raises:
+            ValueError: a field is missing or cannot be what it should be.
+        """
+        if not isinstance(value, dict) or set(value) != set(cls._fields):
+            raise ValueError(f"a shard is {shown(value)}")
+        if not isinstance(value["file"], str) or not _PLAIN_NAME.fullmatch(value["file"]):
+            raise ValueError(f"a shard's file is {shown(value['file'])}, no plain file name")
+        for key in ("records", "bytes"):
+            if type(value[key]) is not int or value[key] < 1:
+                raise ValueError(f"{value['file']} has {shown(value[key])} {key}")
+        if not isinstance(value["sha256"], str) or not SHA256.fullmatch(value["sha256"]):
+            raise ValueError(f"the SHA-256 of {value['file']} is {shown(value['sha256'])}")
+        return cls(**value)
 
 
 def write_shard(path, messages: Iterable[bytes]) -> Shard:
@@ -62,9 +85,11 @@ def read_record(stream, offset: int, path, number: int, verify: bool = True) -> 
     where = f"{path}: record {number} at byte {offset}"
     stream.seek(offset)
     length = _length(stream.read(_HEADER.size), where)
+    # Before it is read: memory for a length that the file does not have may not be there.
+    missing = offset + OVERHEAD + length - os.fstat(stream.fileno()).st_size
+    if missing > 0:
+        raise DataError(f"{where} is truncated: the file ends {missing} bytes short")
     content = stream.read(length + _FOOTER.size)
-    if len(content) < length + _FOOTER.size:
-        raise DataError(f"{where} is truncated: the file ends {_missing(content, length)} short")
     data = content[:length]
     if verify and masked_crc32c(data) != _FOOTER.unpack(content[length:])[0]:
         raise DataError(f"{where} is corrupted: its checksum does not match; prepare it again")
@@ -101,26 +126,38 @@ def scan_shard(path) -> Iterator[tuple[int, bytes]]:
             offset, number = offset + OVERHEAD + len(data), number + 1
 
 
-def check_shard(folder, shard: Shard) -> None:
+def check_shard(folder, shard: Shard) -> list[int]:
     """Compare a shard file with what the manifest says, by its SHA-256.
+
+    Returns:
+        Byte at which each record starts.
 
     Raises:
         DataError: naming the file and, where it is damaged, the record and the byte.
     """
-    path = Path(folder) / shard.file
-    check_size(folder, shard)
-    if file_sha256(path) == shard.sha256:
-        return
-    count = sum(1 for _ in scan_shard(path))  # raises at the damaged record
-    raise DataError(
-        f"{path}: its {count} records are whole, but it is not the file of the manifest (SHA-256 "
-        f"differs, expected {shard.records} records); prepare it again"
-    )
+    path = check_size(folder, shard)
+    if file_sha256(path) != shard.sha256:
+        count = sum(1 for _ in scan_shard(path))  # raises at the damaged record
+        raise DataError(
+            f"{path}: its {count} records are whole, but it is not the file of the manifest "
+            f"(SHA-256 differs, expected {shard.records} records); prepare it again"
+        )
+    offsets = record_offsets(path)
+    if len(offsets) != shard.records:
+        raise DataError(
+            f"{path}: {len(offsets)} records, but the manifest says {shard.records}; prepare it "
+            "again"
+        )
+    return offsets
 
 
-def check_size(folder, shard: Shard) -> None:
-    """The quick part of `check_shard`: the file is there and has its length."""
-    path = Path(folder) / shard.file
+def check_size(folder, shard: Shard) -> Path:
+    """The quick part of `check_shard`: the file is there and has its length.
+
+    Returns:
+        Its path.
+    """
+    path = inside(folder, shard.file, "of the manifest")
     if not path.is_file():
         raise DataError(f"{path}: no such file, but the manifest lists it; prepare it again")
     size = path.stat().st_size
@@ -131,6 +168,7 @@ def check_size(folder, shard: Shard) -> None:
             f"{shard.records} records (the difference starts at byte {min(size, shard.bytes)}); "
             "prepare it again"
         )
+    return path
 
 
 def file_sha256(path) -> str:
@@ -147,7 +185,3 @@ def _length(header, where):
     if masked_crc32c(header[:8]) != checksum:
         raise DataError(f"{where} is corrupted: the checksum of its length does not match")
     return length
-
-
-def _missing(content, length):
-    return f"{length + _FOOTER.size - len(content)} bytes"

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_shr.data.base import Reader, clean_keypoints, place_in_crop, whole_number
+from keras_shr.data.base import FARTHEST, Reader, clean_keypoints, whole_number
 from keras_shr.data.hand_crop import hand_box
-from keras_shr.data.images import crop, read_image
-from keras_shr.data.records import Record
-from keras_shr.errors import DataError
+from keras_shr.data.images import read_image
+from keras_shr.data.places import inside
+from keras_shr.errors import DataError, first_line
 from keras_shr.skeletons import HAND_21
 
 TO_HAND_21 = (0, 17, 18, 19, 20, 13, 14, 15, 16, 9, 10, 11, 12, 5, 6, 7, 8, 1, 2, 3, 4)
@@ -100,7 +100,7 @@ class STBReader(Reader):
 
     def _read(self, index):
         record, (sequence, _) = self.ids[index], self._frames[index]
-        path = self.root / "images" / f"{record}.png"
+        path = inside(self.root, f"images/{record}.png", f"record {record}")
         image = read_image(path, record)
         if image.shape != (_HEIGHT, _WIDTH, 3):
             raise DataError(
@@ -109,25 +109,26 @@ class STBReader(Reader):
             )
         keypoints = clean_keypoints(self._points[index], 21, f"{path} (record {record})")
         box = hand_box(keypoints, self.padding)
-        return Record(
-            crop(image, box, self.size), place_in_crop(keypoints, box, self.size), record, sequence
-        )
+        return self._cut(index, path, image, box, keypoints, sequence)
 
 
 def _read_labels(path):
     """`handPara` of a label file as float64 `(frames, 21, 3)` in mm."""
-    from scipy.io import loadmat
+    from scipy.io import loadmat, whosmat
 
     try:
-        content = loadmat(path)
+        # SciPy follows cells in cells until the stack is full and the process dies, so the
+        # headers come first and other variables are not read at all.
+        found = {name: (shape, kind) for name, shape, kind in reversed(whosmat(path))}
+        shape, kind = found.get("handPara", ((), "missing"))
+        if len(shape) == 3 and shape[:2] == (3, 21) and kind in ("double", "single"):
+            labels = loadmat(path, variable_names=["handPara"])["handPara"]
+            return labels.astype(np.float64).transpose(2, 1, 0)
     # Damaged files raise ValueError, TypeError, zlib.error, OSError, NotImplementedError (v7.3)...
     except Exception as error:
-        raise DataError(f"{path}: not a readable MATLAB file ({error})") from error
-    labels = content.get("handPara")
-    if labels is None or labels.ndim != 3 or labels.shape[:2] != (3, 21):
-        found = "missing" if labels is None else f"of shape {labels.shape}"
-        raise DataError(f"{path}: handPara is {found}, expected (3, 21, frames)")
-    return labels.astype(np.float64).transpose(2, 1, 0)
+        raise DataError(f"{path}: not a readable MATLAB file ({first_line(error)})") from error
+    described = f"{kind} of shape {shape}" if shape else kind
+    raise DataError(f"{path}: handPara is {described}, expected double of shape (3, 21, frames)")
 
 
 def _project(xyz, sensor, path, stride):
@@ -147,4 +148,13 @@ def _project(xyz, sensor, path, stride):
             f"{xyz[frame, k].tolist()} mm; expected finite numbers in front of the camera"
         )
     focal, centre, _ = _CAMERAS[sensor]
-    return xyz[..., :2] / xyz[..., 2:] * focal + centre
+    with np.errstate(over="ignore"):  # as near to the camera as 1e-300 mm
+        points = xyz[..., :2] / xyz[..., 2:] * focal + centre
+    far = (np.abs(points) > FARTHEST).any(axis=2)
+    if far.any():
+        frame, k = np.argwhere(far)[0]
+        raise DataError(
+            f"{path} (frame {frame * stride}): keypoint {HAND_21.keypoints[k]} at "
+            f"{xyz[frame, k].tolist()} mm would be {np.abs(points[frame, k]).max():.2g} pixels away"
+        )
+    return points

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from keras_shr.errors import KerasShrError
+from keras_shr.errors import KerasShrError, first_line, shown
 from keras_shr.export.graph import INPUT_DTYPES, INPUT_NAME
 from keras_shr.heatmaps import CENTROID_RADIUS, default_score_radius
 from keras_shr.skeletons import Skeleton
@@ -94,11 +94,60 @@ def read_description(path) -> dict:
         raise KerasShrError(
             f"{path}: there is no {place.name} beside it; it is written by keras-shr export"
         ) from None
-    except ValueError as error:
-        raise KerasShrError(f"{place}: not JSON ({error}); export the model again") from None
+    except (ValueError, RecursionError) as error:
+        reason = first_line(error)
+        raise KerasShrError(f"{place}: not JSON ({reason}); export the model again") from None
     version = found.get("format_version") if isinstance(found, dict) else None
     if version != FORMAT_VERSION:
         raise KerasShrError(
-            f"{place}: format_version is {version!r}; this release reads {FORMAT_VERSION}"
+            f"{place}: format_version is {shown(version)}; this release reads {FORMAT_VERSION}"
         )
+    for key, fits in _FIELDS.items():
+        value = found
+        for name in key.split("."):
+            value = value.get(name) if isinstance(value, dict) else None
+        if not fits(value):
+            raise KerasShrError(f"{place}: {key} is {shown(value)}; export the model again")
+    if found["outputs"] == "keypoints" and len(found["output"]["shape"]) != 3:
+        raise KerasShrError(f"{place}: outputs and output.shape differ; export the model again")
     return found
+
+
+def _is_text(value):
+    return isinstance(value, str)
+
+
+def _is_number(value):
+    return type(value) in (int, float) and abs(value) < 1e6
+
+
+def _is_shape(value, *lengths):
+    sizes = isinstance(value, list) and all(type(n) is int and 0 < n <= 2**16 for n in value)
+    return sizes and len(value) in lengths
+
+
+def _is_batched(value, *lengths):
+    """A shape whose first size may be open."""
+    if not isinstance(value, list) or not value:
+        return False
+    return _is_shape([1 if value[0] is None else value[0], *value[1:]], *lengths)
+
+
+# What this package reads of the JSON.
+_FIELDS = {
+    "format": _is_text,
+    "quantize": lambda value: value in ("none", "float16", "int8"),
+    "outputs": lambda value: value in ("heatmaps", "keypoints"),
+    "keypoints": lambda value: isinstance(value, list) and all(map(_is_text, value)),
+    "input.name": _is_text,
+    "input.dtype": lambda value: value in ("float32", "uint8"),
+    "input.shape": lambda value: _is_batched(value, 4),
+    "input.normalization.scale": _is_number,
+    "input.normalization.offset": _is_number,
+    "output.name": _is_text,
+    "output.shape": lambda value: _is_batched(value, 3, 4),
+    "decoding.method": lambda value: value in DECODINGS,
+    "decoding.score_radius": lambda value: _is_shape([value], 1),
+    "decoding.image_size": lambda value: _is_shape(value, 2),
+    "decoding.heatmap_size": lambda value: _is_shape(value, 2),
+}

@@ -1,5 +1,6 @@
 """Trained models to start from: those that come with the package, and files."""
 
+import zipfile
 from pathlib import Path
 
 import keras
@@ -37,7 +38,7 @@ def pretrained_path(name) -> Path:
 
 
 def load_trained(path_or_name):
-    """A saved model, not compiled.
+    """A saved model, not compiled. Code inside the file (Lambda layers) is refused, not run.
 
     Args:
         path_or_name: a `.keras` file, or one of `pretrained_names()`.
@@ -48,8 +49,11 @@ def load_trained(path_or_name):
     path = Path(path_or_name)
     if not path.is_file():
         path = pretrained_path(path_or_name)
+    # Keras looks at the name and would read HDF5, whose layers may be code, under another one.
+    if path.suffix != ".keras" or not zipfile.is_zipfile(path):
+        raise KerasShrError(f"{path} cannot be loaded: it is no .keras file that model.save wrote")
     try:
-        return keras.saving.load_model(path, compile=False)
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:
         raise KerasShrError(f"{path} cannot be loaded: {first_line(error)}") from error
 

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keras_shr.data.images import SquareBox, crop, read_image
-from keras_shr.errors import DataError, KerasShrError
+from keras_shr.data.base import box_numbers
+from keras_shr.data.images import MAX_PIXELS, SquareBox, check_square, crop, read_image
+from keras_shr.errors import DataError, KerasShrError, shown
 from keras_shr.evaluation.predictor import load_models
 from keras_shr.skeletons import HAND_21, Skeleton
 
@@ -42,6 +43,7 @@ class Predictor:
             and COCO data).
         batch_size: crops that pass through the network together.
         method: how keypoints are decoded: `"argmax"` (heatmap pixels), `"dark"` or `"centroid"`.
+        max_pixels: files with more pixels than this are refused before they are decoded.
 
     Example:
 
@@ -50,7 +52,7 @@ class Predictor:
     >>> found.keypoints  # (1, 21, 3)
     """
 
-    def __init__(self, model, padding=1.25, batch_size=32, method="dark"):
+    def __init__(self, model, padding=1.25, batch_size=32, method="dark", max_pixels=MAX_PIXELS):
         if padding <= 0 or batch_size < 1:
             raise KerasShrError(
                 f"padding is {padding!r} and batch_size {batch_size!r}; expected numbers above 0"
@@ -65,7 +67,7 @@ class Predictor:
         if height != width:
             raise KerasShrError(f"the model takes {height}x{width} images; crops are square")
         self.size, self.padding, self.batch_size = height, float(padding), int(batch_size)
-        self.method = method
+        self.method, self.max_pixels = method, max_pixels
 
     @property
     def skeleton(self) -> Skeleton:
@@ -93,7 +95,7 @@ class Predictor:
         Raises:
             DataError: naming the picture that is none, or the box that is not as above.
         """
-        pictures = [_picture(p, i) for i, p in enumerate(pictures)]
+        pictures = [self._picture(p, i) for i, p in enumerate(pictures)]
         if boxes is None:
             boxes = [None] * len(pictures)
         if len(boxes) != len(pictures):
@@ -113,14 +115,18 @@ class Predictor:
             where: what an error calls the picture.
         """
         if boxes is None:
-            return [SquareBox.of_image(*picture.shape[:2])]
-        rows = np.asarray(boxes, "float64").reshape(-1, 4) if len(boxes) else np.zeros((0, 4))
-        for row in rows:
-            if not np.isfinite(row).all() or (row[2:] <= 0).any():
+            squares = [SquareBox.of_image(*picture.shape[:2])]
+        else:
+            rows = [box_numbers(box) for box in boxes]
+            if None in rows:
+                box = list(boxes)[rows.index(None)]
                 raise DataError(
-                    f"{where}: box is {row.tolist()}, expected [x, y, width, height] in pixels"
+                    f"{where}: box is {shown(box)}, expected [x, y, width, height] in pixels"
                 )
-        return [SquareBox.of_rectangle(*row, self.padding) for row in rows]
+            squares = [SquareBox.of_rectangle(*row, self.padding) for row in rows]
+        for square in squares:
+            check_square(square, picture, self.size, where)
+        return squares
 
     def predict_squares(self, pictures, squares, heatmaps=False) -> list[Prediction]:
         """Keypoints in given crops.
@@ -168,13 +174,13 @@ class Predictor:
                 maps.append(np.asarray(found, "float32")[: len(batch)])
         return np.concatenate(keypoints), np.concatenate(maps) if heatmaps else None
 
-
-def _picture(picture, number):
-    if not isinstance(picture, np.ndarray):
-        return read_image(picture)
-    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or not picture.size:
-        raise DataError(
-            f"picture {number} is {picture.dtype} {picture.shape}, expected uint8 (height, width, "
-            "3)"
-        )
-    return picture
+    def _picture(self, picture, number):
+        if not isinstance(picture, np.ndarray):
+            return read_image(picture, max_pixels=self.max_pixels)
+        fits = picture.dtype == np.uint8 and picture.ndim == 3 and picture.shape[2] == 3
+        if not fits or not picture.size:
+            raise DataError(
+                f"picture {number} is {picture.dtype} {picture.shape}, expected uint8 (height, "
+                "width, 3)"
+            )
+        return picture

@@ -53,14 +53,16 @@ class Tracker:
         if found.scores[0] < self.lost:
             self.reset()
             return found
-        self._square = self._next(square, points)
+        self._square = self._next(square, points, frame)
         if self.filter is not None:
             points[:, :2] = self.filter(points[:, :2])
         return found
 
-    def _next(self, square, points):
+    def _next(self, square, points, frame):
         low, high = points[:, :2].min(0), points[:, :2].max(0)
-        side = max(self.margin * float((high - low).max()), 16.0)
+        # Keypoints all over the crop would make it grow with each frame, and memory with it.
+        largest = max(2.0 * max(frame.shape[:2]), 16.0)
+        side = float(np.clip(self.margin * (high - low).max(), 16.0, largest))
         wanted = SquareBox.around((low + high) / 2, side)
         share = self.smoothing if self._square is not None else 0.0
         return SquareBox(*(share * np.array(square) + (1 - share) * np.array(wanted)))

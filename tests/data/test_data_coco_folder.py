@@ -2,12 +2,12 @@ import json
 
 import numpy as np
 import pytest
-from data_fixtures import grey_picture, save
 
 from keras_shr.data import COCOReader, FolderReader
 from keras_shr.data.coco import mirror_pairs
 from keras_shr.errors import DataError
 from keras_shr.skeletons import HAND_21, Skeleton
+from tests.small_sets import grey_picture, save
 
 
 def test_coco_pixel_worked_out_on_paper(coco_root):

@@ -219,7 +219,7 @@ def test_manifest_and_ids_errors(reader, output):
     for change, message in (
         ({"schema_version": 99}, "schema version 99; this keras_shr reads 1"),
         ({"format": "other"}, "not the manifest of a prepared"),
-        ({"count": 7}, "count is 7, but its shards hold 6"),
+        ({"count": 7}, r"damaged \(count is 7, but its shards hold 6"),
         ({"shards": [{}]}, "damaged"),
         ({"skeleton": {}}, "damaged"),
     ):

@@ -4,7 +4,6 @@ import pickle
 
 import numpy as np
 import pytest
-from data_fixtures import red_centre
 
 from keras_shr.data import (
     COCOReader,
@@ -16,6 +15,7 @@ from keras_shr.data import (
     load_arrays,
     prepare,
 )
+from tests.small_sets import red_centre
 
 INDEX_TIP = 8
 

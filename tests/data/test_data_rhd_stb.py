@@ -2,12 +2,12 @@ import pickle
 
 import numpy as np
 import pytest
-from data_fixtures import RHD_LEFT, RHD_RIGHT, STB_HAND, save
 
 from keras_shr.data import RHDReader, STBReader
 from keras_shr.data.hand_crop import hand_box
 from keras_shr.errors import DataError
 from keras_shr.skeletons import HAND_21
+from tests.small_sets import RHD_LEFT, RHD_RIGHT, STB_HAND, save
 
 
 def test_rhd_pixel_worked_out_on_paper(rhd_root):
@@ -155,7 +155,7 @@ def test_stb_bad_files(stb_root):
     with pytest.raises(DataError, match=r"B2Counting_BB.mat \(frame 1\): keypoint .* in front"):
         STBReader(stb_root)
     savemat(labels, {"handPara": values[:, :20]})
-    with pytest.raises(DataError, match=r"handPara is of shape \(3, 20, 4\)"):
+    with pytest.raises(DataError, match=r"handPara is double of shape \(3, 20, 4\)"):
         STBReader(stb_root)
     savemat(labels, {"other": values})
     with pytest.raises(DataError, match="handPara is missing"):

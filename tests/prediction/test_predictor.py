@@ -104,7 +104,7 @@ def test_errors(predictor, tmp_path):
     with pytest.raises(DataError, match=r"a\.jpg: cannot be read as a picture"):
         predictor(tmp_path / "a.jpg")
     picture = lamps(32, 32, POINTS)
-    with pytest.raises(DataError, match=r"picture 0: box is \[1.0, 2.0, 0.0, 4.0\]"):
+    with pytest.raises(DataError, match=r"picture 0: box is \[1, 2, 0, 4\]"):
         predictor(picture, [[1, 2, 0, 4]])
     with pytest.raises(DataError, match="picture 0 is float64"):
         predictor(picture / 255)

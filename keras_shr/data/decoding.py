@@ -1,0 +1,93 @@
+"""Picture files of any origin through Pillow: formats, size limit, modes."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import (
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    ImageOps,
+    JpegImagePlugin,
+    PngImagePlugin,
+    PpmImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
+
+from keras_shr.errors import DataError, first_line
+
+MAX_PIXELS = 120_000_000
+"""A picture of more pixels is refused unless told otherwise. One takes about 0.8 GB."""
+
+# Pillow knows forty more formats, one of which (EPS) starts another program.
+_FORMATS = (
+    (b"\xff\xd8\xff", JpegImagePlugin.JpegImageFile),
+    (b"\x89PNG\r\n\x1a\n", PngImagePlugin.PngImageFile),
+    (b"RIFF", WebPImagePlugin.WebPImageFile),
+    (b"GIF8", GifImagePlugin.GifImageFile),
+    (b"BM", BmpImagePlugin.BmpImageFile),
+    (b"II", TiffImagePlugin.TiffImageFile),
+    (b"MM", TiffImagePlugin.TiffImageFile),
+    (b"P", PpmImagePlugin.PpmImageFile),
+)
+
+
+def decode_file(path, record, max_pixels, content):
+    """`decode` of a file, which `record` asked for if it is not None."""
+    path = Path(path)
+    where = f"{path} (record {record})" if record else str(path)
+    if not path.is_file():
+        raise DataError(f"{where}: no such picture")
+    with path.open("rb") as stream:
+        return decode(stream, where, max_pixels, content)
+
+
+def decode(stream, where, max_pixels, content):
+    """`content(picture)` of the Pillow picture in a binary stream, turned as its EXIF says.
+
+    Raises:
+        DataError: it is no picture, damaged, or its header tells of more than `max_pixels`.
+    """
+    start = stream.read(16)
+    stream.seek(0)
+    kind = next((kind for prefix, kind in _FORMATS if start.startswith(prefix)), None)
+    if kind is None:
+        raise DataError(
+            f"{where}: cannot be read as a picture (its content is not JPEG, PNG, WebP, TIFF, GIF, "
+            "BMP or PPM)"
+        )
+    try:
+        picture = kind(stream)  # reads the header
+        width, height = picture.size
+        if not width * height:
+            raise DataError(f"{where}: cannot be read as a picture ({width}x{height} pixels)")
+        if width * height > max_pixels:
+            raise DataError(
+                f"{where}: {width}x{height} pixels, more than max_pixels = {max_pixels}; "
+                "not decoded"
+            )
+        picture.load()
+        return content(ImageOps.exif_transpose(picture))
+    except DataError as error:
+        raise error if str(error).startswith(where) else DataError(f"{where}: {error}") from None
+    # Pillow's decoders raise OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error,
+    # DecompressionBombError... : whatever it was, this file is no readable picture.
+    except Exception as error:
+        raise DataError(f"{where}: cannot be read as a picture ({first_line(error)})") from error
+
+
+def to_rgb(picture):
+    """A Pillow picture of any mode as uint8 `(height, width, 3)`."""
+    if picture.mode == "F":
+        raise DataError("a floating-point picture; save it with 8 or 16 bits a channel")
+    if picture.mode.startswith("I"):  # 16 bits a pixel; older Pillows call it "I"
+        values = np.asarray(picture).astype(np.int64)
+        grey = np.clip((values + 128) // 257, 0, 255).astype(np.uint8)
+        return np.repeat(grey[..., None], 3, axis=2)
+    if picture.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in picture.info:
+        picture = picture.convert("RGBA")
+        black = Image.new("RGBA", picture.size, (0, 0, 0, 255))
+        picture = Image.alpha_composite(black, picture)
+    # A copy that owns its memory: arrays of Pillow's are read-only.
+    return np.array(picture.convert("RGB"))
