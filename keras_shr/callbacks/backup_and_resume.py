@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from keras_shr.errors import KerasShrError
-from keras_shr.files import read_json, replacing, write_text
+from keras_shr.files import read_json, remove_leftovers, replacing, write_text
 
 _STATE = "backup.json"
 
@@ -31,17 +31,18 @@ class BackupAndResume(keras.callbacks.Callback):
     Args:
         directory: a folder for the backup alone.
         every: epochs between backups; the last epoch is always backed up.
+        writes: False only resumes, from the backups of another process that shares the run.
 
     Raises:
         KerasShrError: when the backup cannot be loaded, such as into another architecture.
     """
 
-    def __init__(self, directory, every=1):
+    def __init__(self, directory, every=1, writes=True):
         super().__init__()
         self.directory = Path(directory)
         if every < 1:
             raise KerasShrError(f"every is {every!r}, expected a number of epochs >= 1")
-        self.every = every
+        self.every, self.writes = every, writes
         self._epochs, self._history, self._restored = [], {}, False
 
     @staticmethod
@@ -53,6 +54,8 @@ class BackupAndResume(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         self._epochs, self._history, self._restored = [], {}, False
         self.model._initial_epoch = None
+        if self.writes:
+            remove_leftovers(self.directory)
         state = read_json(self.directory / _STATE)
         if state is None:
             return
@@ -88,6 +91,8 @@ class BackupAndResume(keras.callbacks.Callback):
                 self._write({**state, "stopped_at": self.params["epochs"]})
 
     def _save(self, epoch, stopped_at=None):
+        if not self.writes:
+            return
         name = f"epoch-{epoch:05d}.weights.h5"
         with replacing(self.directory / name) as temporary:
             self.model.save_weights(temporary)
@@ -106,6 +111,8 @@ class BackupAndResume(keras.callbacks.Callback):
                 other.unlink(missing_ok=True)
 
     def _write(self, state):
+        if not self.writes:
+            return
         write_text(self.directory / _STATE, json.dumps(state))
 
     def _load(self, path, seeds):

@@ -12,7 +12,9 @@ from keras_shr.callbacks.stop_on_non_finite_loss import StopOnNonFiniteLoss
 from keras_shr.callbacks.tensorboard_logs import TensorBoardLogs
 
 
-def run_callbacks(directory, validation=None, every=1, pictures=None, tensorboard=False):
+def run_callbacks(
+    directory, validation=None, every=1, pictures=None, tensorboard=False, writes=True
+):
     """Callbacks that log, checkpoint and back up a run, in the right order.
 
     The folder then holds `history.csv`, `best.keras` and `best.json` (with `validation`),
@@ -24,12 +26,17 @@ def run_callbacks(directory, validation=None, every=1, pictures=None, tensorboar
         every: epochs between validations and pictures.
         pictures: images for `HeatmapPictures` (`KeypointData` or an array), or None.
         tensorboard: also write TensorBoard scalars.
+        writes: False on all but the first of several machines that share a run: they resume from
+            the folder and write nothing.
 
     Example:
 
     >>> model.fit(images, keypoints, epochs=50, callbacks=run_callbacks("runs/hand", validation))
     """
     directory = Path(directory)
+    backup = BackupAndResume(directory / "backup", writes=writes)
+    if not writes:
+        return [StopOnNonFiniteLoss(), backup]
     callbacks = []
     if validation is not None:
         probe = RobustnessProbe.of(validation)
@@ -42,4 +49,4 @@ def run_callbacks(directory, validation=None, every=1, pictures=None, tensorboar
     callbacks.append(CSVHistory(directory / "history.csv"))
     if tensorboard:
         callbacks.append(TensorBoardLogs(directory / "tensorboard"))
-    return [*callbacks, StopOnNonFiniteLoss(), BackupAndResume(directory / "backup")]
+    return [*callbacks, StopOnNonFiniteLoss(), backup]

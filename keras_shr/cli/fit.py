@@ -2,6 +2,7 @@
 
 keras-shr fit --data my_images --output runs/mine
 keras-shr fit train/configs/hand.py --output runs/hand --set epochs=20 model.alpha=0.35
+keras-shr fit train/configs/hand.py --output /shared/runs/hand --strategy multiworker
 """
 
 
@@ -17,6 +18,12 @@ def add_arguments(parser):
         "--set", nargs="+", action="extend", default=[], metavar="NAME=VALUE", help="settings"
     )
     parser.add_argument("--workers", type=int, default=0, help="loading processes, 0 for all cores")
+    parser.add_argument(
+        "--strategy",
+        default="auto",
+        metavar="{auto,none,mirrored,multiworker}",
+        help="devices that share a batch: auto takes all GPUs, and all machines of TF_CONFIG",
+    )
     parser.add_argument("--tensorboard", action="store_true", help="write TensorBoard logs too")
 
 
@@ -28,5 +35,11 @@ def run(arguments):
     if arguments.data:
         data = arguments.data if len(arguments.data) > 1 else arguments.data[0]
         config = config.override([f"data={data!r}"])
-    train(config, arguments.output, arguments.workers, tensorboard=arguments.tensorboard)
+    train(
+        config,
+        arguments.output,
+        arguments.workers,
+        tensorboard=arguments.tensorboard,
+        strategy=arguments.strategy,
+    )
     print(f"{arguments.output}: best.keras, model.keras, history.csv, pictures")

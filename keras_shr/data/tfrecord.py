@@ -1,10 +1,12 @@
 """Prepared TFRecords streamed through tf.data. The one module here that needs TensorFlow."""
 
 import contextlib
+import random
 import re
 from pathlib import Path
 
 from keras_shr.data.manifest import Manifest
+from keras_shr.data.prepared import PreparedReader
 from keras_shr.data.shards import check_shard, check_size
 from keras_shr.errors import DataError, KerasShrError
 
@@ -24,6 +26,7 @@ def tfrecord_dataset(
     buffer: int = 2048,
     verify: str = "open",
     shards: int | None = None,
+    first_record: int = 0,
 ):
     """Stream a prepared data set as a `tf.data.Dataset`, for `model.fit`.
 
@@ -33,10 +36,13 @@ def tfrecord_dataset(
         shuffle: order of the shards and, within a window of `buffer` records, of the records; a
             new order each epoch. Without it the records come in the reader's order.
         seed: makes the shuffled orders repeatable.
-        repeat: go on for ever (then `fit` needs `steps_per_epoch`).
+        repeat: go on for ever (then `fit` needs `steps_per_epoch`). The n-th pass has one order
+            for each `seed`.
         shard_index: which of `shard_count` parts of the records this process decodes, from 0; the
-            parts do not overlap and differ by at most one record.
-        shard_count: number of parts, one for each process.
+            parts do not overlap.
+        shard_count: number of parts, one for each process. Where the shards can be dealt out
+            evenly each process reads its own ones; otherwise all read everything, and each decodes
+            every `shard_count`-th record.
         elements: `"pair"`: (images, keypoints); `"dict"`: all of image, keypoints, id, group and
             index. Images are uint8 `(size, size, 3)`, keypoints float32 `(keypoints, 3)`.
         drop_remainder: leave out a last batch that is not full.
@@ -46,6 +52,8 @@ def tfrecord_dataset(
             begins. `"stream"`: each shard when its turn comes, for data too large for that; the
             error is then one of TensorFlow's, with the same text (see `named_data_errors`).
         shards: read only so many of the shards, the first ones: the others may be held out.
+        first_record: where in this process's endless sequence of `repeat` to begin: as many as an
+            interrupted run has behind it.
 
     Raises:
         DataError: naming the shard, the record and the byte of what is missing or damaged.
@@ -68,9 +76,11 @@ def tfrecord_dataset(
         raise KerasShrError("shuffled parts need a seed, the same in every process, not to overlap")
 
     root, auto = str(Path(path)), tf.data.AUTOTUNE
-    numbers = tf.data.Dataset.range(len(used))
-    if shuffle:
-        numbers = numbers.shuffle(len(used), seed=seed)
+    numbers, parts = list(range(len(used))), shard_count
+    if len(used) % shard_count == 0:
+        numbers, shard_index, shard_count = numbers[shard_index::shard_count], 0, 1
+        total = sum(used[number].records for number in numbers)
+    count = len(range(shard_index, total, shard_count))
 
     def open_shard(number):
         files = tf.constant([str(Path(root) / shard.file) for shard in manifest.shards])
@@ -79,26 +89,46 @@ def tfrecord_dataset(
             number = tf.ensure_shape(number, ())
         return tf.data.TFRecordDataset(files[number])
 
-    # Shuffled, eight shards are read in turn, which mixes further than the buffer reaches.
-    records = numbers.interleave(
-        open_shard, cycle_length=8 if shuffle else 1, num_parallel_calls=auto, deterministic=True
-    )
-    count = len(range(shard_index, total, shard_count))
-    records = records.apply(tf.data.experimental.assert_cardinality(total))
-    if shard_count > 1:
-        records = records.shard(shard_count, shard_index)
-    if shuffle:
-        records = records.shuffle(min(buffer, count), seed=seed)
+    def one_pass(seed, **options):
+        own = tf.data.Dataset.from_tensor_slices(tf.constant(numbers, tf.int64))
+        if shuffle:
+            own = own.shuffle(len(numbers), seed=seed, **options)
+        # Shuffled, eight shards are read in turn, which mixes further than the buffer reaches.
+        records = own.interleave(
+            open_shard,
+            cycle_length=8 if shuffle else 1,
+            num_parallel_calls=auto,
+            deterministic=True,
+        )
+        records = records.apply(tf.data.experimental.assert_cardinality(total))
+        if shard_count > 1:
+            records = records.shard(shard_count, shard_index)
+        return records.shuffle(min(buffer, count), seed=seed, **options) if shuffle else records
+
     if repeat:
-        records = records.repeat()
+        first_pass, behind = divmod(first_record, count)
+        base = (random.getrandbits(31) if seed is None else seed) * 1_000_003
+
+        # An order that counted the passes of this process would be another one after a resume.
+        def numbered_pass(number):
+            # TensorFlow cannot put a global seed of 0 together with a seed that is a tensor; this
+            # one is the graph's own, whatever the global one is.
+            tf.random.set_seed(1)
+            return one_pass(base + number, reshuffle_each_iteration=False)
+
+        records = tf.data.Dataset.range(first_pass, tf.int64.max).flat_map(numbered_pass)
+        records = records.skip(behind)
+        records = records.apply(
+            tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
+        )
+    else:
+        records = one_pass(seed)
     dataset = records.map(_decoder(manifest, elements), num_parallel_calls=auto, deterministic=True)
     if batch_size is not None:
         dataset = dataset.batch(batch_size, drop_remainder=drop_remainder)
     options = tf.data.Options()
     policy = tf.data.experimental.AutoShardPolicy
-    options.experimental_distribute.auto_shard_policy = (
-        policy.OFF if shard_count > 1 else policy.DATA
-    )
+    options.experimental_distribute.auto_shard_policy = policy.OFF if parts > 1 else policy.DATA
     return dataset.with_options(options).prefetch(auto)
 
 
@@ -106,7 +136,7 @@ def tfrecord_dataset(
 def named_data_errors(path):
     """Turn TensorFlow's errors about damaged records inside the block into a DataError.
 
-    TensorFlow names the byte of a damaged record but not its file, so the shards are searched.
+    TensorFlow names at most the byte of a damaged record, not its file, so the shards are searched.
     Wrap `fit` or a loop over the data set in it.
 
     Args:
@@ -121,9 +151,18 @@ def named_data_errors(path):
         raise DataError(f"{path}: {error.message}; its shards are in order now") from error
     except tf.errors.OpError as error:
         found = re.search(r"DataError: (.+)", str(error.message))
-        if not found:
-            raise
-        raise DataError(found.group(1)) from error
+        if found:
+            raise DataError(found.group(1)) from error
+        if "IteratorGetNext" in str(error.message):  # not one of the model's
+            _read_all(path)
+        raise
+
+
+def _read_all(path):
+    """Raises the DataError of the first record that is none of this data set's."""
+    reader = PreparedReader(path)
+    for number in range(len(reader)):
+        reader[number]
 
 
 class _Checker:
@@ -167,6 +206,7 @@ def _decoder(manifest, elements):
         else:
             image = tf.io.decode_png(record["image"], 3)
         record["image"] = tf.ensure_shape(image, shape)
+        record["keypoints"] = tf.debugging.check_numerics(record["keypoints"], "keypoints")
         return record if elements == "dict" else (record["image"], record["keypoints"])
 
     return decode

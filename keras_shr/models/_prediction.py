@@ -1,5 +1,7 @@
 """From images to keypoints."""
 
+from collections.abc import Callable
+
 import numpy as np
 from keras import ops
 
@@ -9,6 +11,11 @@ from keras_shr.heatmaps import decode, heatmap_to_image
 
 class KeypointPrediction:
     """Decoding for a model with `image_size`, `heatmap_size` and `num_keypoints`."""
+
+    image_size: tuple[int, int]
+    heatmap_size: tuple[int, int]
+    num_keypoints: int
+    predict_on_batch: Callable
 
     def decode(self, heatmaps, method="argmax"):
         """Keypoints `(batch, keypoints, 3)` in image pixels, with a score, from heatmaps."""

@@ -9,10 +9,13 @@ draws, divisors of the losses, statistics of batch normalisation, gradient clipp
 loss scaling all see the whole of it (`keras_shr._replicas`).
 """
 
+from functools import partial
+
 import keras
 from keras import ops
 
 from keras_shr import _replicas
+from keras_shr._compile import compiled
 from keras_shr.errors import KerasShrError
 from keras_shr.metrics import KeypointAUC
 from keras_shr.models.optimization import (
@@ -120,6 +123,15 @@ class _StatefulTrainer(_Trainer):
     def test_step(self, data):
         return _replicas.vectors_over_workers(super().test_step(data))
 
+    def predict_on_batch(self, x):
+        """Predictions for one batch, computed here: Keras would run it on every replica."""
+        if self._distribute_strategy is None:
+            return super().predict_on_batch(x)
+        if "_predict_here" not in vars(self):
+            # Past the tracking of layers, as it is no state.
+            object.__setattr__(self, "_predict_here", compiled(partial(self, training=False)))
+        return keras.tree.map_structure(ops.convert_to_numpy, self._predict_here(x))
+
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
         if iterator is not None and _replicas.KERAS_CANNOT_BUILD_FROM_REPLICAS:
             data_batch = _replicas.first_replica_batch(self._distribute_strategy, iterator)
@@ -142,7 +154,13 @@ class _JaxTrainer(_Trainer):
         return super().train_step(state, data)
 
 
-PairTrainer = _JaxTrainer if keras.config.backend() == "jax" else _StatefulTrainer
+class _TorchTrainer(_Trainer):
+    def train_step(self, data):
+        return super().train_step(self.make_pairs(data, batches_seen(self.optimizer)))
+
+
+_TRAINERS = {"tensorflow": _StatefulTrainer, "jax": _JaxTrainer, "torch": _TorchTrainer}
+PairTrainer = _TRAINERS[keras.config.backend()]
 
 
 def _has_gpu():

@@ -19,17 +19,14 @@ class Batches(keras.utils.PyDataset):
         seed: of the order.
         steps: batches in an epoch; by default one pass over the data. With more, or fewer, an
             epoch goes on where the last one stopped in the endless sequence of passes.
-        first_epoch: the epoch that the first call to `fit` begins with.
+        first_epoch: the epoch that the first call to `fit` begins with. Keras ends epochs that it
+            never began; give `fit` the callback `FollowEpochs` to keep to its count.
         kwargs: of `keras.utils.PyDataset`.
     """
 
     def __init__(self, data, batch_size, seed=0, steps=None, first_epoch=0, **kwargs):
         super().__init__(**kwargs)
-        if batch_size > len(data):
-            raise KerasShrError(
-                f"batch_size is {batch_size} and {data.name} has {len(data)} images; "
-                "give a smaller batch_size"
-            )
+        check_batch_size(batch_size, len(data), data.name)
         self.data, self.batch_size, self.seed = data, batch_size, seed
         self.each_pass = len(data) // batch_size
         self.steps = steps or self.each_pass
@@ -47,11 +44,39 @@ class Batches(keras.utils.PyDataset):
             self._order = (number, order)
         return self._order[1]
 
-    def __getitem__(self, index):
-        number, place = divmod(self.epoch * self.steps + index, self.each_pass)
+    @property
+    def first_step(self):
+        """The number of this epoch's first batch, counted over all epochs."""
+        return self.epoch * self.steps
+
+    def rows(self, step, start=0, stop=None):
+        """Images and keypoints of rows `start` to `stop` of batch `step`, over all epochs."""
+        number, place = divmod(step, self.each_pass)
         chosen = self._pass(number)[place * self.batch_size : (place + 1) * self.batch_size]
-        return self.data.images[chosen], self.data.keypoints[chosen]
+        return self.data.images[chosen[start:stop]], self.data.keypoints[chosen[start:stop]]
+
+    def __getitem__(self, index):
+        return self.rows(self.first_step + index)
 
     def on_epoch_end(self):
         """Keras says that an epoch is over: the next one has another order."""
         self.epoch += 1
+
+
+class FollowEpochs(keras.callbacks.Callback):
+    """Tells `Batches` which epoch begins."""
+
+    def __init__(self, batches):
+        super().__init__()
+        self.batches = batches
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.batches.epoch = epoch
+
+
+def check_batch_size(batch_size, images, name):
+    """Refuse a batch of more images than there are."""
+    if batch_size > images:
+        raise KerasShrError(
+            f"batch_size is {batch_size} and {name} has {images} images; give a smaller batch_size"
+        )

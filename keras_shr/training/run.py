@@ -19,19 +19,34 @@ from keras_shr.data import (
     tfrecord_dataset,
 )
 from keras_shr.errors import DataError, KerasShrError
-from keras_shr.files import read_json, replacing, write_text
+from keras_shr.files import (
+    check_writable,
+    read_json,
+    remove_leftovers,
+    replacing,
+    write_text,
+)
 from keras_shr.methods import build_method
 from keras_shr.models import StableHeatmapRegressor, default_optimizer
 from keras_shr.models.pretrained import load_trained, transfer_weights
-from keras_shr.training.batches import Batches
+from keras_shr.training.batches import Batches, FollowEpochs, check_batch_size
 from keras_shr.training.config import Config
+from keras_shr.training.devices import find_devices
 
 _ARRAY_BYTES = 8e9
 _STREAM_BYTES = MEMORY_BYTES
 """Prepared data above this are streamed under TensorFlow; below it memory is simpler and faster."""
 
 
-def train(config, output, workers=0, verbose="auto", tensorboard=False, callbacks=()):
+def train(
+    config,
+    output,
+    workers=0,
+    verbose="auto",
+    tensorboard=False,
+    callbacks=(),
+    strategy="auto",
+):
     """Trains a `StableHeatmapRegressor`.
 
     The folder then holds `config.json`, `history.csv`, `pictures/`, `best.keras` (best validation
@@ -45,6 +60,9 @@ def train(config, output, workers=0, verbose="auto", tensorboard=False, callback
         verbose: as for `keras.Model.fit`.
         tensorboard: also write TensorBoard scalars.
         callbacks: more of them, called after an epoch has been backed up.
+        strategy: which devices share a batch, see `keras_shr.training.find_devices`. Several
+            machines run the same call on the same `output`, a folder that all of them see; the
+            first one writes it.
 
     Returns:
         The trained model.
@@ -52,7 +70,10 @@ def train(config, output, workers=0, verbose="auto", tensorboard=False, callback
     Raises:
         KerasShrError: a setting, file or record that has to be changed.
     """
+    devices = find_devices(strategy)
+    devices.check_batch_size(config.batch_size)
     output = Path(output)
+    check_writable(output)
     settings = _check_folder(output, config)
     keras.utils.set_random_seed(config.seed)
     reader = _open(config.data, config.split, config.image_size)
@@ -62,8 +83,12 @@ def train(config, output, workers=0, verbose="auto", tensorboard=False, callback
         and _bytes(reader) > _STREAM_BYTES
     )
     training, validation = _load(config, reader, streamed, workers)
-    model = build_model(config, reader.skeleton)
-    write_text(output / "config.json", settings)
+    with devices.building():
+        model = build_model(config, reader.skeleton)
+    if devices.chief:
+        for name in ("config.json", "model.keras"):
+            remove_leftovers(output, name)
+        write_text(output / "config.json", settings)
     first_epoch = BackupAndResume.finished_epochs(output / "backup")
     own = run_callbacks(
         output,
@@ -71,29 +96,44 @@ def train(config, output, workers=0, verbose="auto", tensorboard=False, callback
         config.validate_every,
         pictures=validation.take(range(min(4, len(validation)))),
         tensorboard=tensorboard,
+        writes=devices.chief,
     )
     common = {"epochs": config.epochs, "callbacks": [*own, *callbacks], "verbose": verbose}
     # Both kinds of data have an order of their own. Keras would shuffle the batches once more, with
     # a generator whose state an interrupted run takes with it.
     common["shuffle"] = False
     if streamed:
-        batches = tfrecord_dataset(
-            reader.root,
-            config.batch_size,
-            shuffle=True,
-            seed=config.seed + first_epoch,  # a resumed run must not repeat the first orders
-            repeat=config.steps_per_epoch is not None,
-            drop_remainder=True,
-            shards=training,
-        )
-        with named_data_errors(reader.root):
-            model.fit(batches, steps_per_epoch=config.steps_per_epoch, **common)
+        used = sum(shard.records for shard in reader.manifest.shards[:training])
+        check_batch_size(config.batch_size, used, reader.name)
+        steps = config.steps_per_epoch or used // config.batch_size
+        _check_updates(steps, config)
+
+        def stream(replicas, shard_index, shard_count):
+            return tfrecord_dataset(
+                reader.root,
+                config.batch_size // replicas,
+                shuffle=True,
+                seed=config.seed,
+                repeat=True,
+                shard_index=shard_index,
+                shard_count=shard_count,
+                drop_remainder=True,
+                shards=training,
+                first_record=first_epoch * steps * config.batch_size // shard_count,
+            )
+
+        with devices.training(), named_data_errors(reader.root):
+            model.fit(devices.stream(stream), steps_per_epoch=steps, **common)
     else:
         steps = config.steps_per_epoch
         batches = Batches(training, config.batch_size, config.seed, steps, first_epoch)
         _check_updates(batches.num_batches, config)
-        model.fit(batches, **common)
-    _save_for_inference(model, config, output / "model.keras")
+        data, steps = devices.feed(batches)
+        common["callbacks"].insert(0, FollowEpochs(batches))
+        with devices.training():
+            model.fit(data, steps_per_epoch=steps, **common)
+    if devices.chief:
+        _save_for_inference(model, config, output / "model.keras")
     return model
 
 

@@ -93,6 +93,30 @@ def test_parts_do_not_overlap(prepared, shuffle):
     assert sorted(i for p in parts for i in _indices(p)) == list(range(6))
 
 
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_each_process_reads_its_own_shards_where_they_suffice(prepared, shuffle):
+    folder, _ = prepared
+    for i in range(3):
+        part = tfrecord_dataset(
+            folder, shuffle=shuffle, seed=1, shard_index=i, shard_count=3, elements="dict"
+        )
+        assert sorted(_indices(part)) == [2 * i, 2 * i + 1]
+    whole = tfrecord_dataset(
+        folder, shuffle=True, seed=1, repeat=True, shard_index=1, shard_count=3, elements="dict"
+    )
+    rest = tfrecord_dataset(
+        folder,
+        shuffle=True,
+        seed=1,
+        repeat=True,
+        shard_index=1,
+        shard_count=3,
+        elements="dict",
+        first_record=3,
+    )
+    assert _indices(rest.take(5)) == _indices(whole.take(8))[3:]
+
+
 def test_repeat(prepared):
     folder, _ = prepared
     dataset = tfrecord_dataset(folder, repeat=True, elements="dict")

@@ -1,0 +1,124 @@
+"""`keras-shr fit` on several devices and in several processes, started by the tests."""
+
+import csv
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from tests.distribution import fit_rendered  # noqa: F401 - its backbone is needed to load models
+
+ROOT = Path(__file__).resolve().parents[2]
+BACKEND = keras.backend.backend()
+pytestmark = pytest.mark.slow
+tensorflow_only = pytest.mark.skipif(BACKEND != "tensorflow", reason="tf.distribute")
+
+
+def start(output, strategy, *settings, **environment):
+    """One process of `fit_rendered`."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.distribution.fit_rendered", str(output), strategy, *settings],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)} | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def finish(*processes):
+    for process in processes:
+        output, _ = process.communicate(timeout=400)
+        assert process.returncode == 0, output[-3000:]
+
+
+def two_workers(output, *settings, **environment):
+    """Both processes of a run of two machines."""
+    with socket.socket() as first, socket.socket() as second:
+        for each in (first, second):
+            each.bind(("127.0.0.1", 0))
+        hosts = [f"127.0.0.1:{each.getsockname()[1]}" for each in (first, second)]
+    return [
+        start(
+            output,
+            "auto",
+            *settings,
+            TF_CONFIG=json.dumps(
+                {"cluster": {"worker": hosts}, "task": {"type": "worker", "index": index}}
+            ),
+            **environment,
+        )
+        for index in (0, 1)
+    ]
+
+
+def history(folder):
+    """`history.csv` as numbers, without the times."""
+    with open(folder / "history.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return {key: [float(row[key]) for row in rows] for key in rows[0] if key != "seconds"}
+
+
+def assert_same(folder, expected):
+    found, wanted = history(folder), history(expected)
+    assert found.keys() == wanted.keys()
+    for key in wanted:
+        tolerance = 2e-2 if key == "val_R" else 2e-4  # one keypoint may jump by a pixel
+        np.testing.assert_allclose(found[key], wanted[key], rtol=tolerance, atol=1e-4, err_msg=key)
+    models = [keras.saving.load_model(each / "model.keras") for each in (folder, expected)]
+    for a, b in zip(*(model.get_weights() for model in models), strict=True):
+        np.testing.assert_allclose(a, b, atol=2e-4)
+
+
+def prepared(folder):
+    """The hands as TFRecords in four shards."""
+    from keras_shr.cli import main
+
+    spec = ["prepare", "rendered", "48", str(folder), "--size", "32", "--shards", "4"]
+    assert not main([*spec, "--workers", "1", "--option", "seed=1", "views=front"])
+    return f"data={folder}"
+
+
+def test_several_devices_train_as_one(tmp_path):
+    finish(start(tmp_path / "one", "none", "epochs=2"))
+    flags = "--xla_force_host_platform_device_count=2"
+    finish(start(tmp_path / "two", "mirrored", "epochs=2", XLA_FLAGS=flags))
+    assert_same(tmp_path / "two", tmp_path / "one")
+    if BACKEND == "tensorflow":
+        finish(*two_workers(tmp_path / "three", "epochs=2"))
+        assert_same(tmp_path / "three", tmp_path / "one")
+
+
+@tensorflow_only
+def test_a_killed_worker_comes_back(tmp_path):
+    """Two processes, one of them killed: the other says so; both again end as one device does."""
+    length = "epochs=5", "steps_per_epoch=20"
+    workers = two_workers(tmp_path / "two", *length)
+    backup = tmp_path / "two" / "backup" / "backup.json"
+    while not backup.exists() and workers[0].poll() is None:
+        time.sleep(0.2)
+    workers[1].send_signal(signal.SIGKILL)
+    output, _ = workers[0].communicate(timeout=300)
+    assert workers[0].returncode not in (0, None)
+    assert "another worker is gone; start this command again" in output.splitlines()[-1], output
+    assert json.loads(backup.read_text())["epoch"] < 5
+    finish(*two_workers(tmp_path / "two", *length))
+    finish(start(tmp_path / "whole", "none", *length))
+    assert_same(tmp_path / "two", tmp_path / "whole")
+
+
+@tensorflow_only
+def test_streamed_records_on_two_workers(tmp_path):
+    """Each worker reads its own shards, also when the run goes on."""
+    data = prepared(tmp_path / "data")
+    finish(*two_workers(tmp_path / "run", data, "epochs=1", STREAM="1"))
+    finish(*two_workers(tmp_path / "run", data, "epochs=2", STREAM="1"))
+    assert history(tmp_path / "run")["epoch"] == [1, 2]
