@@ -1,30 +1,40 @@
 """Files that are either the old one or the new one, whenever the process is killed."""
 
 import contextlib
+import errno
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
-from keras_shr.errors import DataError
+from keras_shr.errors import DataError, KerasShrError
 
-_PARTIAL = ".partial-"
+_PARTIAL, _REPLACED = ".partial-", ".replaced-"
+_LEFTOVER = re.compile(rf"({re.escape(_PARTIAL)}|{re.escape(_REPLACED)})\d+-(.+)", re.DOTALL)
+_STORAGE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 
 
 @contextlib.contextmanager
 def replacing(path):
-    """A temporary path in the same folder to write to; it becomes `path` when the block ends."""
+    """A temporary path in the same folder to write to; it becomes `path` when the block ends.
+
+    Raises:
+        OSError: with `path` and the cause, where the disk is full, read-only or not to be written.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     # Keras and NumPy tell formats by the end of a name, so the mark stands in front.
     temporary = path.with_name(f"{_PARTIAL}{os.getpid()}-{path.name}")
     try:
-        yield temporary
-        with open(temporary, "rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        with named_storage_errors(path, temporary):
+            yield temporary
+            with open(temporary, "rb+") as file:
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # where it cannot be removed, the first error says why
+            temporary.unlink()
 
 
 @contextlib.contextmanager
@@ -32,17 +42,27 @@ def replacing_folder(path):
     """A temporary name beside `path` for a new folder; it becomes `path` when the block ends well.
 
     What was there is deleted: check before that it is what the new folder replaces.
+
+    Raises:
+        OSError: as `replacing`.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
+    remove_leftovers(path.parent, path.name)
     temporary = path.with_name(f"{_PARTIAL}{os.getpid()}-{path.name}")
-    old = path.with_name(f"{_PARTIAL}{os.getpid()}-old-{path.name}")
+    old = path.with_name(f"{_REPLACED}{os.getpid()}-{path.name}")
     try:
-        yield temporary
-        # A folder cannot be replaced in one step; the old one stands until the new one is whole.
-        if path.exists():
-            os.replace(path, old)
-        os.replace(temporary, path)
+        with named_storage_errors(path, temporary):
+            yield temporary
+            for file in temporary.rglob("*"):
+                if file.is_file():
+                    with open(file, "rb+") as opened:
+                        os.fsync(opened.fileno())
+            # A folder cannot be replaced in one step; the old one stands until the new one is
+            # whole.
+            if path.exists():
+                os.replace(path, old)
+            os.replace(temporary, path)
     finally:
         if old.exists() and not path.exists():
             os.replace(old, path)
@@ -50,10 +70,99 @@ def replacing_folder(path):
         shutil.rmtree(old, ignore_errors=True)
 
 
-def remove_leftovers(path):
-    """Remove what killed runs left of their attempts to write `path`; its name may be a pattern."""
-    for leftover in Path(path).parent.glob(f"{_PARTIAL}*-{Path(path).name}"):
-        leftover.unlink(missing_ok=True)
+def remove_leftovers(folder, name=None):
+    """Remove what killed runs left of their attempts to write into `folder`.
+
+    Only for what no other process is writing. A folder that was moved away and not replaced yet
+    is put back.
+
+    Args:
+        folder: need not exist.
+        name: of one file or folder in it; None for all.
+    """
+    folder = Path(folder)
+    for leftover in folder.iterdir() if folder.is_dir() else ():
+        found = _LEFTOVER.fullmatch(leftover.name)
+        if found is None or name not in (None, found[2]):
+            continue
+        if found[1] == _REPLACED and not (folder / found[2]).exists():
+            os.replace(leftover, folder / found[2])
+        elif leftover.is_dir():
+            shutil.rmtree(leftover, ignore_errors=True)
+        else:
+            leftover.unlink(missing_ok=True)
+
+
+def make_folder(path):
+    """Make a folder and those above it.
+
+    Raises:
+        KerasShrError: a file stands in the way.
+        OSError: anything else.
+    """
+    path = Path(path)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        for place in (path, *path.parents):
+            if place.exists() and not place.is_dir():
+                raise _not_a_folder(place) from None
+        raise
+
+
+def check_writable(path):
+    """Refuse an output folder that will not take a file, before an hour's work for it.
+
+    Makes nothing. A disk may still become full.
+
+    Raises:
+        KerasShrError: naming the folder, or the file that stands in its place.
+    """
+    path = Path(path).absolute()
+    place = next(p for p in (path, *path.parents) if os.path.lexists(p))
+    if not place.is_dir():
+        raise _not_a_folder(place)
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise KerasShrError(f"{place}: cannot be written to (read-only, or no permission)")
+
+
+def is_storage_error(error) -> bool:
+    """Whether an exception says that the disk takes no more, whatever is written to it."""
+    return isinstance(error, OSError) and error.errno in _STORAGE
+
+
+def _not_a_folder(place):
+    return KerasShrError(f"{place}: is a file; give a folder")
+
+
+@contextlib.contextmanager
+def named_storage_errors(path, temporary=None):
+    """Lets errors of writing `temporary` (`path` itself by default) say `path` and their cause.
+
+    Python names no file where a write fails; HDF5 and TensorFlow raise exceptions of their own, in
+    whose text the cause stands somewhere.
+
+    Raises:
+        OSError: in the place of such an error; others pass.
+    """
+    try:
+        yield
+    except Exception as error:
+        code = _cause(error, str(temporary or path))
+        if code is None:
+            raise
+        raise OSError(code, os.strerror(code), str(path)) from error
+
+
+def _cause(error, temporary):
+    """The number of the system's error in writing `temporary`, or None for anything else."""
+    if isinstance(error, KerasShrError):
+        return None
+    if isinstance(error, OSError) and error.errno is not None:
+        names = [str(name) for name in (error.filename, error.filename2) if name is not None]
+        ours = any(name.startswith(temporary) for name in names)
+        return error.errno if ours or (not names and error.errno in _STORAGE) else None
+    return next((code for code in _STORAGE if os.strerror(code) in str(error)), None)
 
 
 def write_text(path, text):
@@ -83,5 +192,5 @@ def read_json(path):
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: not JSON ({error}); remove the file to start over") from None

@@ -45,7 +45,8 @@ class BestCheckpoint(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         self.best = None
         self._started = False
-        remove_leftovers(self.path)
+        for path in (self.path, self.state_path):
+            remove_leftovers(path.parent, path.name)
         if self.probe is not None:
             self.probe.prepare(self.model)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import keras
 
 from keras_shr.errors import KerasShrError
-from keras_shr.files import write_text
+from keras_shr.files import remove_leftovers, write_text
 
 
 class CSVHistory(keras.callbacks.Callback):
@@ -34,6 +34,7 @@ class CSVHistory(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         self._rows = None
+        remove_leftovers(self.path.parent, self.path.name)
 
     def on_epoch_begin(self, epoch, logs=None):
         if self._rows is None:

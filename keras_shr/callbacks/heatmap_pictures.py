@@ -11,7 +11,7 @@ from keras_shr.callbacks.robustness import check_every, is_due
 from keras_shr.data.images import resize_images
 from keras_shr.data.records import KeypointData
 from keras_shr.errors import KerasShrError
-from keras_shr.files import replacing
+from keras_shr.files import remove_leftovers, replacing
 from keras_shr.heatmaps import image_to_heatmap
 
 _TITLE, _GAP = 16, 4
@@ -57,6 +57,9 @@ class HeatmapPictures(keras.callbacks.Callback):
         self.keypoints = None if keypoints is None else np.asarray(keypoints)[:limit]
         self.every = check_every(every)
         self.joints, self.tile = joints, tile
+
+    def on_train_begin(self, logs=None):
+        remove_leftovers(self.directory)
 
     def on_epoch_end(self, epoch, logs=None):
         if is_due(self, epoch):

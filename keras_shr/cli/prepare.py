@@ -55,5 +55,6 @@ def run(arguments):
 
 
 def _progress(done, total):
-    end = "\n" if done == total else ""
-    print(f"\r{done}/{total} records", end=end, file=sys.stderr, flush=True)
+    terminal = sys.stderr.isatty()
+    start, end = "\r" if terminal else "", "\n" if done == total or not terminal else ""
+    print(f"{start}{done}/{total} records", end=end, file=sys.stderr, flush=True)

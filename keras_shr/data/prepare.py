@@ -1,5 +1,6 @@
 """Any reader → a folder of TFRecord shards and a manifest."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -18,7 +19,7 @@ from keras_shr.data.manifest import (
 from keras_shr.data.shards import Shard, check_shard, file_sha256, scan_shard, write_shard
 from keras_shr.data.workers import run_tasks
 from keras_shr.errors import DataError
-from keras_shr.files import read_json, remove_leftovers, write_json, write_text
+from keras_shr.files import make_folder, read_json, remove_leftovers, write_json, write_text
 
 RECORDS_PER_SHARD = 512
 _JOURNAL = "prepare.json"
@@ -73,12 +74,17 @@ def prepare(
         progress(done, count)
     shared = (reader, str(output), shards, image_format, quality)
     _write_journal(output, journal, finished)
-    for index, shard in run_tasks(_write_one, tasks, shared, workers or os.cpu_count() or 1):
-        finished[str(index)] = shard
-        _write_journal(output, journal, finished)
-        done += shard.records
-        if progress is not None:
-            progress(done, count)
+    written = run_tasks(_write_one, tasks, shared, workers or os.cpu_count() or 1)
+    try:
+        with contextlib.closing(written):
+            for index, shard in written:
+                finished[str(index)] = shard
+                _write_journal(output, journal, finished)
+                done += shard.records
+                if progress is not None:
+                    progress(done, count)
+    finally:
+        remove_leftovers(output)  # of workers that were ended in the middle of a shard
     manifest = Manifest(
         name=reader.name,
         kind=reader.kind,
@@ -131,8 +137,8 @@ def _write_one(shared, index):
 
 def _open_journal(output, plan):
     """The list of shards that are finished, kept beside them; new if there is none yet."""
-    output.mkdir(parents=True, exist_ok=True)
-    remove_leftovers(output / "*")
+    make_folder(output)
+    remove_leftovers(output)
     path = output / _JOURNAL
     fingerprint = hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()
     journal = read_json(path)

@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from keras_shr.errors import KerasShrError
+
 _PACKAGE = Path(__file__).resolve().parent.parent
 _WORKER = Path(__file__).with_name("_worker.py")
 _END = object()
@@ -34,6 +36,7 @@ def run_tasks(
         workers: processes; 1 or less runs the tasks here, in order.
 
     Raises:
+        KerasShrError: a process ended by itself, killed for its memory for example.
         Exception: the first error of a task, the unfinished tasks being given up.
     """
     tasks = list(tasks)
@@ -110,6 +113,9 @@ def _serve(process, start, waiting, finished):
             if error is not None:
                 return
     except (OSError, EOFError, pickle.UnpicklingError):
-        code = process.wait()
-        error = RuntimeError(f"a worker process ended with code {code} at task {task!r}")
+        process.kill()  # if anything of it is left
+        text = f"a worker process ended by itself (exit code {process.wait()}) at task {task!r}; "
+        error = KerasShrError(text + "with too little memory, ask for fewer workers")
+        finished.put((task, None, error))
+    except Exception as error:  # whatever it is, `run_tasks` waits for an answer
         finished.put((task, None, error))

@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
 
 from keras_shr import drawing
-from keras_shr.data.images import resize_images
+from keras_shr.data.images import encode_image, resize_images
 from keras_shr.evaluation.protocol import condition_seed
-from keras_shr.files import replacing
+from keras_shr.files import write_bytes
 
 
 @dataclass(frozen=True)
@@ -153,5 +152,4 @@ def _short(text, length):
 
 def save_picture(path, image):
     """Write a JPEG atomically."""
-    with replacing(path) as temporary:
-        Image.fromarray(image).save(temporary, quality=88)
+    write_bytes(path, encode_image(image, quality=88))

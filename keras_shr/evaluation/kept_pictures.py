@@ -1,12 +1,13 @@
 """Perturbed pictures that are made once and read by every evaluation of the same images."""
 
 import hashlib
+import io
 import itertools
 from pathlib import Path
 
 import numpy as np
 
-from keras_shr.files import replacing
+from keras_shr.files import write_bytes
 
 
 class KeptPictures:
@@ -36,7 +37,7 @@ class KeptPictures:
 
     def stream(self, tasks):
         """See `Perturber.stream`."""
-        missing = {}
+        missing: dict = {}
 
         def is_missing(path):  # asked twice, while another process may write it
             return missing.setdefault(path, not path.exists())
@@ -48,8 +49,10 @@ class KeptPictures:
                 yield np.load(path)
                 continue
             pictures = next(made)
-            with replacing(path) as temporary, temporary.open("wb") as file:
-                np.save(file, pictures)
+            # In memory: `np.save` into a file does not notice all that a full disk refuses.
+            content = io.BytesIO()
+            np.save(content, pictures)
+            write_bytes(path, content.getbuffer())
             yield pictures
 
     def _path(self, task):

@@ -64,6 +64,7 @@ class Perturber:
             process.kill()
         self._threads.shutdown(wait=True)
         for process in self._processes:
+            process.kill()  # a thread may have started one meanwhile
             process.wait()
             for pipe in (process.stdin, process.stdout):
                 with contextlib.suppress(OSError):  # what was not yet sent has no reader
@@ -83,7 +84,7 @@ class Perturber:
             for task in tasks:
                 yield self._here(task)
             return
-        waiting = deque()
+        waiting: deque = deque()
         for task in tasks:
             waiting.append(self._threads.submit(self._there, task))
             if len(waiting) >= 3 * self.workers + 4:

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import keras
 
-from keras_shr.errors import KerasShrError
 from keras_shr.evaluation import examples as worst_examples
 from keras_shr.evaluation import figures, page
 from keras_shr.evaluation.bootstrap import DRAWS, Bootstrap
@@ -23,7 +22,7 @@ from keras_shr.evaluation.runner import make_perturber, open_stores, run
 from keras_shr.evaluation.scores import FIELDS, Scores, measure
 from keras_shr.evaluation.store import folder_names
 from keras_shr.evaluation.summary import csv_text, differences, summarize
-from keras_shr.files import write_text
+from keras_shr.files import check_writable, remove_leftovers, write_text
 from keras_shr.perturbations import ALL_PERTURBATIONS, SEVERITIES
 
 
@@ -86,6 +85,7 @@ def evaluate(
     draws=DRAWS,
     command=None,
     implementation="reference",
+    part=None,
 ):
     """Measure how accurate and how stable models are under perturbed pictures.
 
@@ -119,9 +119,13 @@ def evaluate(
         command: what the page calls the command; this process' own by default.
         implementation: of the perturbations: `"reference"`, or `"native"` (this package's, on the
             backend's device; `workers` has no effect then).
+        part: `(i, n)`, to share the work between processes or machines that see `output`: only
+            the i-th of n parts of the pictures is predicted and no report is written. The call
+            without it, once all parts are there, predicts nothing and writes the report of an
+            evaluation in one process.
 
     Returns:
-        `Report`.
+        `Report`; None with `part`.
 
     Raises:
         KerasShrError: an argument or file that has to be changed; stored predictions that belong
@@ -133,8 +137,7 @@ def evaluate(
     >>> compare(report.summary)
     """
     output = Path(output)
-    if output.is_file():
-        raise KerasShrError(f"output {output} is a file; give a folder")
+    check_writable(output)
     models = load_models(models)
     protocol = Protocol(
         protocol_size(models, size),
@@ -148,12 +151,18 @@ def evaluate(
         name: Predictor(name, model, protocol, batch_size) for name, model in models.items()
     }
     folder = output / "predictions"
-    stores = open_stores(models, data, protocol, folder, resume, overwrite)
+    stores = open_stores(models, data, protocol, folder, resume, overwrite, part)
     run(predictors, stores, data, protocol, workers, progress)
+    if part is not None:
+        return None
     bootstrap = Bootstrap(data.groups, seed, draws)
     scores = [
         measure(name, store.blocks(), data, protocol, bootstrap) for name, store in stores.items()
     ]
+    for name in ("scores.csv", "summary.csv", "scores.json", "report.html"):
+        remove_leftovers(output, name)  # the folder may be another's too
+    for folder in ("figures", "examples"):
+        remove_leftovers(output / folder)
     report = Report(
         output,
         protocol,

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_shr.errors import KerasShrError
-from keras_shr.files import replacing, write_text
+from keras_shr.files import remove_leftovers, replacing, write_text
 
 CHUNK = 32
 """Images in one file; also the most that a run loses when it is killed."""
@@ -34,14 +34,19 @@ class Store:
             images as a count, and `protocol`.
         resume: go on from the chunks that are there.
         overwrite: delete what is there first.
+        part: `(i, n)`: this process predicts the i-th of n parts of the chunks, and others write
+            into the folder at the same time. None for all.
 
     Raises:
-        KerasShrError: the folder holds predictions of other weights, data or settings, or any at
+        KerasShrError: a part that is none, or the folder holds predictions of other weights, data or settings, or any at
             all without `resume`.
     """
 
-    def __init__(self, folder, name, manifest, resume=True, overwrite=False):
+    def __init__(self, folder, name, manifest, resume=True, overwrite=False, part=None):
         self.folder, self.name, self.count = Path(folder), name, manifest["images"]
+        self.part = _checked_part(part, overwrite)
+        if part is None:  # what looks left over may be another's that is being written
+            remove_leftovers(self.folder)
         path = self.folder / "manifest.json"
         if path.exists() and not overwrite:
             self._check(path, manifest, resume)
@@ -76,8 +81,10 @@ class Store:
         return self.folder / f"chunk_{start:06d}.npz"
 
     def missing(self) -> list[int]:
-        """First images of the chunks that are still to be predicted."""
-        return [s for s in range(0, self.count, CHUNK) if not self.path(s).exists()]
+        """First images of this process's chunks that are still to be predicted."""
+        place, parts = self.part
+        mine = range((place - 1) * CHUNK, self.count, parts * CHUNK)
+        return [start for start in mine if not self.path(start).exists()]
 
     def write(self, start, arrays):
         """Store one chunk."""
@@ -118,6 +125,17 @@ class Store:
             wanted = slice(max(start - first, 0), stop - first)
             parts.append({k: v[:, wanted] if _axis(k) else v[wanted] for k, v in part.items()})
         return {k: np.concatenate([part[k] for part in parts], _axis(k)) for k in parts[0]}
+
+
+def _checked_part(part, overwrite):
+    if part is None:
+        return 1, 1
+    place, parts = part
+    if not 1 <= place <= parts:
+        raise KerasShrError(f"part is {place}/{parts}; expected 1/{parts} to {parts}/{parts}")
+    if overwrite:
+        raise KerasShrError("a part of an evaluation cannot overwrite: it would delete the others'")
+    return place, parts
 
 
 def _axis(key):

@@ -1,5 +1,7 @@
 """`export_model`: a trained model as a file that runs without this package."""
 
+import contextlib
+import json
 from pathlib import Path
 
 import keras
@@ -9,7 +11,7 @@ from keras_shr.errors import KerasShrError
 from keras_shr.export import onnx, tflite
 from keras_shr.export.description import DECODINGS, describe, description_path
 from keras_shr.export.graph import OUTPUTS, Graph, check_model, require_tensorflow
-from keras_shr.files import replacing, replacing_folder, write_json
+from keras_shr.files import check_writable, remove_leftovers, replacing, replacing_folder
 
 SUFFIXES = {"saved_model": "", "tflite": ".tflite", "onnx": ".onnx"}
 FORMATS = tuple(SUFFIXES)
@@ -69,6 +71,11 @@ def export_model(
     if path.suffix != SUFFIXES[format] and (SUFFIXES[format] or path.suffix in SUFFIXES.values()):
         wanted = SUFFIXES[format] or "a folder's name"
         raise KerasShrError(f"{path} does not end as {format} should; expected {wanted}")
+    if SUFFIXES[format] and path.is_dir():
+        raise KerasShrError(f"{path}: is a folder; give a file's name")
+    if not SUFFIXES[format] and path.exists() and not (path / "saved_model.pb").is_file():
+        raise KerasShrError(f"{path} exists and is not a SavedModel; choose another name")
+    check_writable(path.parent)
     if quantize == "int8" and format == "saved_model":
         raise KerasShrError("int8 is for the formats tflite and onnx; a SavedModel takes float16")
     require_tensorflow()
@@ -80,17 +87,37 @@ def export_model(
     graph = Graph(model, outputs, decoding, batch, half)
     description = describe(model, path.name, format, quantize, outputs, decoding, batch)
     if format == "saved_model":
-        if path.exists() and not (path / "saved_model.pb").is_file():
-            raise KerasShrError(f"{path} exists and is not a SavedModel; choose another name")
-        with replacing_folder(path) as temporary:
+        with _described(path, description) as retract, replacing_folder(path) as temporary:
             graph.save(temporary)
+            retract()
     else:
         convert = tflite.convert if format == "tflite" else onnx.convert
         content = convert(graph, quantize, calibration)
-        with replacing(path) as temporary:
+        remove_leftovers(path.parent, path.name)
+        with _described(path, description) as retract, replacing(path) as temporary:
             temporary.write_bytes(content)
-    write_json(description_path(path), description)
+            retract()
     return description
+
+
+@contextlib.contextmanager
+def _described(path, description):
+    """Writes the JSON before the block, and gives it its name once the block has replaced `path`.
+
+    The block calls what it is given as its last step: it removes a JSON that says something else,
+    so that a new file never stands beside an old one's JSON, whenever the process is killed.
+    """
+    place = description_path(path)
+    remove_leftovers(place.parent, place.name)
+    content = (json.dumps(description, indent=1) + "\n").encode()
+
+    def retract():
+        if place.exists() and place.read_bytes() != content:
+            place.unlink()
+
+    with replacing(place) as temporary:
+        temporary.write_bytes(content)
+        yield retract
 
 
 def _check(name, value, known):

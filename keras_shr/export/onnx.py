@@ -9,6 +9,7 @@ import numpy as np
 from keras_shr.errors import KerasShrError
 from keras_shr.export.graph import INPUT_NAME
 from keras_shr.export.tflite import without_deprecations
+from keras_shr.files import named_storage_errors
 
 OPSET = 17
 """The operations' version: what onnxruntime has run since 2022."""
@@ -104,7 +105,11 @@ def _quantised(onnx, model, calibration, dtype):
     level = root.level
     root.setLevel(logging.ERROR)  # advice on preprocessing that tf2onnx has done already
     try:
-        with tempfile.TemporaryDirectory() as folder, without_deprecations():
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            named_storage_errors(folder),
+            without_deprecations(),
+        ):
             source, target = Path(folder) / "float.onnx", Path(folder) / "int8.onnx"
             onnx.save(model, source)
             quantization.quantize_static(

@@ -7,6 +7,7 @@ import tempfile
 import warnings
 
 from keras_shr.export.graph import ANSWER_SCOPE, INPUT_NAME
+from keras_shr.files import named_storage_errors
 
 _GPU_TABLE = """
     ABS ADD AVERAGE_POOL_2D BATCH_MATMUL CONCATENATION CONV_2D COS DEPTHWISE_CONV_2D DEQUANTIZE DIV
@@ -46,7 +47,11 @@ def convert(graph, quantize="none", calibration=None) -> bytes:
     """
     import tensorflow as tf
 
-    with tempfile.TemporaryDirectory() as folder, without_deprecations():
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        named_storage_errors(folder),
+        without_deprecations(),
+    ):
         graph.save(folder)
 
         def converter():

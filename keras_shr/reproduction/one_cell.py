@@ -85,14 +85,15 @@ def run_cell(cell, folder, work):
     if not (folder / "model.keras").exists():
         _train(cell, folder, work)
     model = load_models({cell.key: folder / "model.keras"})[cell.key]
+    took = None
     for measure in MEASURES:
         if measure.due(cell, folder, work.video is not None):
             started = time.monotonic()
             measure.run(cell, folder, work, model)
             took = time.monotonic() - started
             work.say(f"  {measure.file}: {took:.0f} s")
-            if not (folder / FACTS).exists():
-                write_json(folder / FACTS, _facts(model, took))
+        if not (folder / FACTS).exists():  # after a kill it may be all that is missing
+            write_json(folder / FACTS, _facts(model, took))
 
 
 def _train(cell, folder, work):
@@ -111,7 +112,7 @@ def _train(cell, folder, work):
 def _facts(model, seconds):
     return {
         "parameters": model.count_params(),
-        "evaluate_seconds": round(seconds, 1),
+        "evaluate_seconds": "" if seconds is None else round(seconds, 1),
         "backend": keras.config.backend(),
         "device": device(),
         "versions": versions(),
@@ -151,10 +152,11 @@ def versions() -> str:
 def time_row(cell, folder) -> dict:
     """The cell's row of times.csv."""
     facts = read_json(folder / FACTS)
-    seconds = read_json(folder / "times.json")
+    # A kill between an epoch's backup and its time leaves no time, of the only epoch perhaps.
+    seconds = read_json(folder / "times.json") or []
     steps = sorted(entry["step"] for entry in seconds)
     return cell.columns | {
         "train_seconds": round(math.fsum(entry["seconds"] for entry in seconds), 1),
-        "ms_per_step": round(1000 * steps[len(steps) // 2], 2),
+        "ms_per_step": round(1000 * steps[len(steps) // 2], 2) if steps else "",
         **{key: facts[key] for key in ("evaluate_seconds", "backend", "device", "versions")},
     }

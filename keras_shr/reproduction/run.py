@@ -12,7 +12,14 @@ import keras
 from keras_shr._compile import without_retracing_warnings
 from keras_shr.data import load_arrays, open_data
 from keras_shr.errors import KerasShrError, first_line
-from keras_shr.files import read_json, remove_leftovers, write_json, write_text
+from keras_shr.files import (
+    is_storage_error,
+    make_folder,
+    read_json,
+    remove_leftovers,
+    write_json,
+    write_text,
+)
 from keras_shr.reproduction import clock
 from keras_shr.reproduction.clock import Deadline, Estimate, OutOfTime
 from keras_shr.reproduction.data_sets import load_test, make_data_set, parse_data
@@ -60,10 +67,14 @@ def reproduce(
     Raises:
         KerasShrError: settings that have to be changed. A cell that fails does not end the run: it
             is named in cells.csv and tried again by the next call.
+        OSError: the disk takes no more.
     """
     deadline = Deadline(time_limit)
     output = Path(output)
-    cells, size, specs = _plan(output, suites, data, size, seeds)
+    make_folder(output)
+    with _lock(output, wait=True):
+        remove_leftovers(output)
+        cells, size, specs = _plan(output, suites, data, size, seeds)
     wanted = planned_cells(suites, specs, seeds)
     todo = _left(wanted, output, video)
     say(f"{len(wanted)} cells, {len(wanted) - len(todo)} of them done")
@@ -75,8 +86,10 @@ def reproduce(
     work = Work(size, sets, tests, pictures, deadline, say, workers or None, frames)
     with without_retracing_warnings():
         for _ in _worked_off(todo, output, work, say):
-            write_tables(output, cells, size, sets)
-    write_tables(output, cells, size, sets, tests)
+            with _lock(output, wait=True):
+                write_tables(output, cells, size, sets)
+    with _lock(output, wait=True):
+        write_tables(output, cells, size, sets, tests)
     return _left(wanted, output, video)
 
 
@@ -128,6 +141,7 @@ def _data_sets(output, specs, size, deadline, workers, say, todo):
         folder = output / "data" / name
         folder.mkdir(parents=True, exist_ok=True)
         with _lock(folder, wait=True):
+            remove_leftovers(folder / "perturbed")
             sets[name] = make_data_set(name, spec, size, folder, workers, progress)
             tests[name] = load_test(sets[name], size)
             if name in wanted:
@@ -147,6 +161,7 @@ def _worked_off(todo, output, work, say):
             if not mine or is_done(cell, folder, work.video is not None):
                 continue
             say(f"[{number}/{len(todo)}] {cell}{estimate.left(todo[number - 1 :])}")
+            remove_leftovers(folder)
             started, whole = time.monotonic(), not (folder / "config.json").exists()
             try:
                 work.deadline.check()
@@ -155,12 +170,13 @@ def _worked_off(todo, output, work, say):
                 say("the time limit was reached; the same command goes on")
                 return
             except Exception as error:
+                if is_storage_error(error):
+                    raise
                 # Hours of other cells should not be lost to one.
                 write_text(folder / "failed.txt", f"{first_line(error)}\n{traceback.format_exc()}")
                 say(f"  failed: {first_line(error)} ({folder / 'failed.txt'})")
                 continue
             (folder / "failed.txt").unlink(missing_ok=True)
-            remove_leftovers(folder / "*")
             if whole:  # not only the rest of it
                 estimate.add(cell, time.monotonic() - started)
         yield cell

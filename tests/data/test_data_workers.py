@@ -6,6 +6,7 @@ import pytest
 
 from keras_shr.data import RenderedReader, load_arrays
 from keras_shr.data.workers import run_tasks
+from keras_shr.errors import KerasShrError
 
 
 def _function(tmp_path, body):
@@ -52,7 +53,7 @@ def test_errors_come_back(importable):
     with pytest.raises(KeyError):
         list(run_tasks(work, range(9), None, 2))
     work = importable("import os\ndef work(shared, task): os._exit(5)")
-    with pytest.raises(RuntimeError, match="ended with code 5 at task"):
+    with pytest.raises(KerasShrError, match=r"ended by itself \(exit code 5\) at task \d; "):
         list(run_tasks(work, range(9), None, 2))
     work = importable("class E(Exception):\n  pass\ndef work(s, t): raise E(lambda: 0)")
     with pytest.raises(RuntimeError, match="module_"):

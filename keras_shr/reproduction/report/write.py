@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from keras_shr.errors import KerasShrError
-from keras_shr.files import write_text
+from keras_shr.files import check_writable, write_text
 from keras_shr.reproduction.report import page
 from keras_shr.reproduction.report.architecture_figures import fig8
 from keras_shr.reproduction.report.beyond_figures import cost, extra, mpc, theorem3
@@ -77,8 +76,7 @@ def write_report(folder, output=None, say=None) -> Written:
     """
     results = Results(folder)
     output = Path(output) if output else Path(folder) / "report"
-    if output.is_file():
-        raise KerasShrError(f"output {output} is a file; give a folder")
+    check_writable(output)
     tell = say or (lambda line: None)
     tables = [table1(results), table2(results), table3(results), fig8_table(results)]
     others = (robustness_table, theorem_table, cost_table, temporal_table)
