@@ -8,6 +8,7 @@ report.html, scores.csv, summary.csv, scores.json and figures. The same command 
 it stopped. Pictures that take more than 1 GB are not kept in memory but read again.
 """
 
+import re
 from pathlib import Path
 
 from keras_shr.errors import KerasShrError
@@ -35,6 +36,11 @@ def add_arguments(parser):
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, help="perturbing processes; default all cores")
     parser.add_argument("--note", action="append", default=[], help="a sentence for the page")
+    parser.add_argument(
+        "--part",
+        metavar="I/N",
+        help="predict one of N parts, in N processes at a time; then repeat without it",
+    )
     parser.add_argument("--overwrite", action="store_true", help="forget stored predictions")
 
 
@@ -64,7 +70,11 @@ def run(arguments):
         notes=arguments.note,
         overwrite=arguments.overwrite,
         implementation=arguments.perturbations,
+        part=part(arguments.part),
     )
+    if report is None:
+        print(f"part {arguments.part} is done; when all are, repeat the command without --part")
+        return
     compare(report.summary)
     print(f"{report.page}")
 
@@ -99,6 +109,16 @@ def kinds(text):
         "sensor": SENSOR_PERTURBATIONS,
     }
     return groups.get(text) or tuple(text.split(","))
+
+
+def part(text):
+    """`I/N` as two numbers; None for None."""
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d+)/(\d+)", text)
+    if not found:
+        raise KerasShrError(f"--part is {text!r}; give I/N, such as 1/4 to 4/4")
+    return int(found[1]), int(found[2])
 
 
 def _whole(text):

@@ -23,7 +23,9 @@ BLOCK = 8
 """Images that a worker perturbs at a time: small enough to share a chunk's slow kinds out."""
 
 
-def open_stores(models, data, protocol, folder, resume=True, overwrite=False) -> dict[str, Store]:
+def open_stores(
+    models, data, protocol, folder, resume=True, overwrite=False, part=None
+) -> dict[str, Store]:
     """A `Store` for each model under `folder`, checked against what it already holds."""
     check_aspect(f"{data.name}: the images are", data.images.shape[1:3], protocol.size)
     if not len(data):
@@ -41,6 +43,7 @@ def open_stores(models, data, protocol, folder, resume=True, overwrite=False) ->
             },
             resume,
             overwrite,
+            part,
         )
         for name, directory in folder_names(models).items()
     }
@@ -97,7 +100,7 @@ def run(predictors, stores, data, protocol, workers=None, progress=True, kept=No
             maps = {name: answer.pop("maps") for name, answer in answers.items()}
             if start == chunks[0]:
                 _check_keypoints(maps, data)
-            found = {name: [] for name in wanted}
+            found: dict = {name: [] for name in wanted}
             for kind, level in protocol.conditions:
                 pictures = joined_blocks(blocks, len(images))
                 for name, predictor in wanted.items():

@@ -1,7 +1,7 @@
 import pytest
 
 from keras_shr.cli import main
-from keras_shr.cli.evaluate import kinds, named
+from keras_shr.cli.evaluate import kinds, named, part
 from keras_shr.errors import KerasShrError
 from keras_shr.perturbations import ALL_PERTURBATIONS, EVALUATION_PERTURBATIONS
 
@@ -41,3 +41,11 @@ def test_kinds():
     assert kinds("all") == ALL_PERTURBATIONS
     assert kinds("unseen") == EVALUATION_PERTURBATIONS
     assert kinds("snow,frost") == ("snow", "frost")
+
+
+def test_part_of_an_evaluation():
+    assert part("2/4") == (2, 4)
+    assert part(None) is None
+    for wrong in ("2", "2/", "a/b", "-1/2"):
+        with pytest.raises(KerasShrError, match="--part is"):
+            part(wrong)

@@ -10,7 +10,7 @@ import pytest
 
 from keras_shr.data.records import KeypointData
 from keras_shr.errors import KerasShrError
-from keras_shr.evaluation import compare, evaluate, perturber, protocol
+from keras_shr.evaluation import compare, evaluate, perturber, protocol, runner
 from keras_shr.evaluation.summary import TABLE
 from keras_shr.skeletons import Skeleton
 
@@ -230,3 +230,26 @@ def test_seeds_of_pictures_differ_and_stay():
     assert len(seeds) == 16
     assert all(0 <= seed < 2**32 for seed in seeds)
     assert protocol.condition_seed(0, "a", "snow", 1) == 3708200059
+
+
+def test_parts_make_the_same_report_as_one_process(tmp_path, shifted, monkeypatch):
+    models = {"honest": fakes.honest_network()}
+    data = fakes.make_data(70)
+    common = {"workers": 1, "progress": False, "examples": 0, "draws": 20, "batch_size": 8}
+
+    def run(folder, **options):
+        return evaluate(models, data, tmp_path / folder, KINDS[:1], (1,), **common | options)
+
+    run("one")
+    for place in (2, 1):
+        assert run("parts", part=(place, 2)) is None
+        assert not (tmp_path / "parts" / "scores.csv").exists()
+    monkeypatch.setattr(runner, "make_perturber", lambda *_: pytest.fail("predicted again"))
+    run("parts")
+    for name in ("scores.csv", "summary.csv"):
+        one, parts = ((tmp_path / folder / name).read_bytes() for folder in ("one", "parts"))
+        assert one == parts
+    with pytest.raises(KerasShrError, match=r"part is 3/2; expected 1/2 to 2/2"):
+        run("parts", part=(3, 2))
+    with pytest.raises(KerasShrError, match="cannot overwrite"):
+        run("parts", part=(1, 2), overwrite=True)
