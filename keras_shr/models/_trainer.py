@@ -71,6 +71,7 @@ class _Trainer:
             if kwargs.get("jit_compile", "auto") == "auto":
                 kwargs["jit_compile"] = _has_gpu() and not distributed
             if distributed:
+                _check_accumulation(optimizer)
                 _replicas.reduce_gradients_first(optimizer)
         super().compile(
             optimizer=optimizer,
@@ -161,6 +162,15 @@ class _TorchTrainer(_Trainer):
 
 _TRAINERS = {"tensorflow": _StatefulTrainer, "jax": _JaxTrainer, "torch": _TorchTrainer}
 PairTrainer = _TRAINERS[keras.config.backend()]
+
+
+def _check_accumulation(optimizer):
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    if inner.gradient_accumulation_steps:
+        raise KerasShrError(
+            f"gradient_accumulation_steps is {inner.gradient_accumulation_steps}: Keras cannot "
+            "accumulate gradients under tf.distribute; leave it out, the devices share the batch"
+        )
 
 
 def _has_gpu():

@@ -36,7 +36,7 @@ BACKBONES["tiny"] = tiny
 
 if __name__ == "__main__":
     output, strategy, *settings = sys.argv[1:]
-    if strategy == "mirrored" and keras.config.backend() == "tensorflow":
+    if os.environ.get("LOGICAL") and keras.config.backend() == "tensorflow":
         import tensorflow as tf
 
         (cpu,) = tf.config.list_physical_devices("CPU")

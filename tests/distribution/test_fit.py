@@ -3,7 +3,6 @@
 import csv
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -90,11 +89,13 @@ def prepared(folder):
 def test_several_devices_train_as_one(tmp_path):
     finish(start(tmp_path / "one", "none", "epochs=2"))
     flags = "--xla_force_host_platform_device_count=2"
-    finish(start(tmp_path / "two", "mirrored", "epochs=2", XLA_FLAGS=flags))
+    finish(start(tmp_path / "two", "mirrored", "epochs=2", XLA_FLAGS=flags, LOGICAL="1"))
     assert_same(tmp_path / "two", tmp_path / "one")
     if BACKEND == "tensorflow":
         finish(*two_workers(tmp_path / "three", "epochs=2"))
         assert_same(tmp_path / "three", tmp_path / "one")
+        finish(*two_workers(tmp_path / "four", "epochs=2", LOGICAL="1"))
+        assert_same(tmp_path / "four", tmp_path / "one")
 
 
 @tensorflow_only
@@ -105,7 +106,8 @@ def test_a_killed_worker_comes_back(tmp_path):
     backup = tmp_path / "two" / "backup" / "backup.json"
     while not backup.exists() and workers[0].poll() is None:
         time.sleep(0.2)
-    workers[1].send_signal(signal.SIGKILL)
+    workers[1].kill()
+    workers[1].communicate()
     output, _ = workers[0].communicate(timeout=300)
     assert workers[0].returncode not in (0, None)
     assert "another worker is gone; start this command again" in output.splitlines()[-1], output

@@ -10,6 +10,10 @@ import keras
 import numpy as np
 import pytest
 
+from keras_shr.errors import KerasShrError
+from keras_shr.models import PairedHeatmapModel, default_optimizer
+from tests.distribution.train_dots import network
+
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="tf.distribute is TensorFlow's"
@@ -60,3 +64,13 @@ def test_two_replicas_train_as_one(names, tmp_path):
             np.testing.assert_allclose(
                 two[key], one[key], rtol=2e-5, atol=2e-5, err_msg=f"{name}: {key}"
             )
+
+
+def test_accumulation_is_refused():
+    """Keras fails in the first step with an error about merge_call."""
+    import tensorflow as tf
+
+    with tf.distribute.MirroredStrategy(["CPU:0"]).scope():
+        model = PairedHeatmapModel(network())
+        with pytest.raises(KerasShrError, match="cannot accumulate"):
+            model.compile(default_optimizer(accumulate=2))
