@@ -33,20 +33,22 @@ def add_arguments(parser):
     parser.add_argument("--whole-frames", action="store_true", help="do not follow in a video")
     parser.add_argument("--seconds", type=float, help="stop a video or camera after this")
     parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--max-pixels", type=int, help="skip larger pictures (120 million)")
 
 
 def run(arguments):
+    from keras_shr.files import check_writable
     from keras_shr.prediction import Predictor
     from keras_shr.prediction.sources import camera_number, is_video
 
     output = Path(arguments.output)
-    if output.is_file():
-        raise KerasShrError(f"{output}: is a file; give a folder")
+    check_writable(output)
     camera = camera_number(arguments.sources[0])
     moving = camera is not None or any(map(is_video, arguments.sources))
     if moving and len(arguments.sources) > 1:
         raise KerasShrError("give one video or camera at a time, and no pictures beside it")
-    predictor = Predictor(arguments.model, arguments.padding, arguments.batch_size)
+    limits = {} if arguments.max_pixels is None else {"max_pixels": arguments.max_pixels}
+    predictor = Predictor(arguments.model, arguments.padding, arguments.batch_size, **limits)
     if moving:
         source = arguments.sources[0] if camera is None else camera
         return _video(predictor, source, output, arguments)
@@ -71,7 +73,7 @@ def _pictures(predictor, output, arguments):
         pictures = []
         for path in files[start : start + _AT_ONCE]:
             try:
-                picture = read_image(path)
+                picture = read_image(path, max_pixels=predictor.max_pixels)
                 squares = predictor.squares(picture, boxes.get(path), str(path))
                 pictures.append((path, picture, squares))
             except DataError as error:

@@ -127,7 +127,7 @@ def _plain(value):
 
 def _pictures(path, images):
     """Id → picture."""
-    found = {}
+    found: dict = {}
     for picture in images:
         if found.setdefault(_plain(picture.get("id")), picture) is not picture:
             raise DataError(f"{path}: two images have the id {shown(picture.get('id'))}")

@@ -49,7 +49,7 @@ def decode(stream, where, max_pixels, content):
     Raises:
         DataError: it is no picture, damaged, or its header tells of more than `max_pixels`.
     """
-    start = stream.read(16)
+    start = stream.read(30)
     stream.seek(0)
     kind = next((kind for prefix, kind in _FORMATS if start.startswith(prefix)), None)
     if kind is None:
@@ -58,23 +58,41 @@ def decode(stream, where, max_pixels, content):
             "BMP or PPM)"
         )
     try:
+        _check_size(_webp_size(start), max_pixels)  # its decoder takes memory when it is made
         picture = kind(stream)  # reads the header
-        width, height = picture.size
-        if not width * height:
-            raise DataError(f"{where}: cannot be read as a picture ({width}x{height} pixels)")
-        if width * height > max_pixels:
-            raise DataError(
-                f"{where}: {width}x{height} pixels, more than max_pixels = {max_pixels}; "
-                "not decoded"
-            )
+        _check_size(picture.size, max_pixels)
         picture.load()
         return content(ImageOps.exif_transpose(picture))
     except DataError as error:
-        raise error if str(error).startswith(where) else DataError(f"{where}: {error}") from None
+        raise DataError(f"{where}: {error}") from None
     # Pillow's decoders raise OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error,
     # DecompressionBombError... : whatever it was, this file is no readable picture.
     except Exception as error:
         raise DataError(f"{where}: cannot be read as a picture ({first_line(error)})") from error
+
+
+def _check_size(size, max_pixels):
+    width, height = size
+    if width * height > max_pixels:
+        raise DataError(
+            f"{width}x{height} pixels, more than max_pixels = {max_pixels}; not decoded"
+        )
+    if not width * height:
+        raise DataError(f"cannot be read as a picture ({width}x{height} pixels)")
+
+
+def _webp_size(start):
+    """Width and height that a WebP file begins with; 1x1 for other files and unknown versions."""
+    number = int.from_bytes
+    version, body = (start[12:16], start[20:30]) if start[:4] == b"RIFF" else (b"", b"")
+    if version == b"VP8X":
+        return number(body[4:7], "little") + 1, number(body[7:10], "little") + 1
+    if version == b"VP8L":
+        bits = number(body[1:5], "little")
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    if version == b"VP8 ":
+        return number(body[6:8], "little") & 0x3FFF, number(body[8:10], "little") & 0x3FFF
+    return 1, 1
 
 
 def to_rgb(picture):

@@ -67,7 +67,7 @@ def prepare(
     plan |= {"quality": quality, **reader.describe()}
     journal = _open_journal(output, plan)
 
-    finished = _intact_shards(output, journal, reader)
+    finished = _intact_shards(output, journal, reader, shards)
     tasks = [i for i in range(shards) if str(i) not in finished]
     done = sum(shard.records for shard in finished.values())
     if progress is not None:
@@ -147,8 +147,9 @@ def _open_journal(output, plan):
             raise DataError(f"{output}: not empty and not begun by prepare; give a new folder")
         journal = {"plan_sha256": fingerprint, "plan": plan, "finished": {}}
         write_json(path, journal)
-    elif journal.get("plan_sha256") != fingerprint:
-        old = journal.get("plan", {})
+    elif not isinstance(journal, dict) or journal.get("plan_sha256") != fingerprint:
+        old = journal.get("plan") if isinstance(journal, dict) else None
+        old = old if isinstance(old, dict) else {}
         changed = [k for k in plan if old.get(k) != json.loads(json.dumps(plan[k]))]
         raise DataError(
             f"{output}: holds another data set (differs in {', '.join(changed) or 'its plan'}); "
@@ -162,22 +163,25 @@ def _write_journal(output, journal, finished):
     write_json(output / _JOURNAL, journal)
 
 
-def _intact_shards(output, journal, reader):
+def _intact_shards(output, journal, reader, shards):
     """Shards whose files are as they were written; a damaged one takes the manifest away, since
     the folder is not complete any more. A file that was renamed just before a kill is not in the
     journal yet: it is kept if all its records are whole and the right ones."""
-    intact, shards = {}, journal["plan"]["shards"]
+    intact, written = {}, journal.get("finished")
+    written = written if isinstance(written, dict) else {}
     for index in range(shards):
         path = output / shard_name(index, shards)
+        records = shard_range(index, shards, len(reader))
         try:
-            if str(index) in journal["finished"]:
-                shard = Shard(**journal["finished"][str(index)])
+            if str(index) in written:
+                known = {"file": path.name, "records": len(records)}
+                shard = Shard.checked(written[str(index)] | known)
                 check_shard(output, shard)
             elif path.exists():
-                shard = _examined(path, shard_range(index, shards, len(reader)), reader)
+                shard = _examined(path, records, reader)
             else:
                 continue
-        except ValueError:  # DataError is one
+        except (ValueError, TypeError):  # DataError is a ValueError
             (output / MANIFEST).unlink(missing_ok=True)
         else:
             intact[str(index)] = shard
@@ -186,7 +190,7 @@ def _intact_shards(output, journal, reader):
 
 def _examined(path, indices, reader):
     records = [data for _, data in scan_shard(path)]
-    ids = [decode_example(data).get("id", b"").decode() for data in records]
-    if ids != [reader.ids[i] for i in indices]:
+    ids = [decode_example(data).get("id") for data in records]
+    if ids != [reader.ids[i].encode() for i in indices]:
         raise DataError(f"{path}: not the records {indices.start} to {indices.stop - 1}")
     return Shard(path.name, len(records), path.stat().st_size, file_sha256(path))

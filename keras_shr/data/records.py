@@ -63,6 +63,14 @@ class KeypointData:
             raise DataError(
                 f"{self.name}: keypoints have shape {self.keypoints.shape}, expected {expected}"
             )
+        lost = (self.keypoints[..., 2] > 0) & ~np.isfinite(self.keypoints[..., :2]).all(axis=-1)
+        if lost.any():
+            record, k = np.argwhere(lost)[0]
+            raise DataError(
+                f"{self.name} (record {self.ids[record]}): keypoint {k} is at "
+                f"{self.keypoints[record, k, :2].tolist()}; expected finite pixels, or visibility "
+                "0 for no label"
+            )
         if not len(self.ids) == len(self.groups) == count:
             raise DataError(
                 f"{self.name}: {len(self.ids)} ids and {len(self.groups)} groups for {count} images"

@@ -102,7 +102,8 @@ def record_offsets(path) -> list[int]:
     Raises:
         DataError: a header is damaged or the last record is cut off.
     """
-    offsets, offset, size = [], 0, Path(path).stat().st_size
+    offsets: list[int] = []
+    offset, size = 0, Path(path).stat().st_size
     with open(path, "rb") as stream:
         while offset < size:
             where = f"{path}: record {len(offsets)} at byte {offset}"

@@ -1,5 +1,7 @@
 """The Stereo Hand Pose Tracking Benchmark in the layout in which it is published."""
 
+import io
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +24,7 @@ SEQUENCES = {
 
 _RING_MCP = 13  # in HAND_21
 _HEIGHT, _WIDTH = 480, 640
+_COMPRESSED, _LONGEST = 15, 2**26  # a kind of element of MATLAB's files; bytes, 80 times STB's
 _SPLITS = {"train": "train", "training": "train"} | dict.fromkeys(
     ("test", "val", "evaluation"), "test"
 )
@@ -117,18 +120,39 @@ def _read_labels(path):
     from scipy.io import loadmat, whosmat
 
     try:
+        content = _inflated(path.read_bytes())
         # SciPy follows cells in cells until the stack is full and the process dies, so the
         # headers come first and other variables are not read at all.
-        found = {name: (shape, kind) for name, shape, kind in reversed(whosmat(path))}
+        found = {name: (shape, kind) for name, shape, kind in reversed(whosmat(content))}
         shape, kind = found.get("handPara", ((), "missing"))
-        if len(shape) == 3 and shape[:2] == (3, 21) and kind in ("double", "single"):
-            labels = loadmat(path, variable_names=["handPara"])["handPara"]
+        fits = len(shape) == 3 and shape[:2] == (3, 21) and shape[2] > 0
+        if fits and kind in ("double", "single"):
+            labels = loadmat(content, variable_names=["handPara"])["handPara"]
             return labels.astype(np.float64).transpose(2, 1, 0)
     # Damaged files raise ValueError, TypeError, zlib.error, OSError, NotImplementedError (v7.3)...
     except Exception as error:
         raise DataError(f"{path}: not a readable MATLAB file ({first_line(error)})") from error
     described = f"{kind} of shape {shape}" if shape else kind
     raise DataError(f"{path}: handPara is {described}, expected double of shape (3, 21, frames)")
+
+
+def _inflated(data):
+    """A MATLAB file with its compressed elements unpacked, as far as labels can be long."""
+    result, place = io.BytesIO(), 128
+    result.write(data[:place])
+    order = "little" if data[126:128] == b"IM" else "big"
+    while place < len(data):
+        kind, size = (int.from_bytes(data[place + i : place + i + 4], order) for i in (0, 4))
+        element = data[place : place + 8 + size]
+        if kind == _COMPRESSED:
+            unpacker = zlib.decompressobj()
+            element = unpacker.decompress(element[8:], _LONGEST)
+            if unpacker.unconsumed_tail:
+                raise ValueError(f"it unpacks to more than {_LONGEST} bytes")
+        result.write(element)
+        place += 8 + size
+    result.seek(0)
+    return result
 
 
 def _project(xyz, sensor, path, stride):
