@@ -126,6 +126,18 @@ def check_writable(path):
         raise KerasShrError(f"{place}: cannot be written to (read-only, or no permission)")
 
 
+def check_space(path, size):
+    """Refuse to write `size` bytes to `path` where the disk has fewer left.
+
+    For libraries that make a mess of a disk that becomes full while they write.
+
+    Raises:
+        OSError: as writing it would.
+    """
+    if shutil.disk_usage(Path(path).parent).free < size:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+
 def is_storage_error(error) -> bool:
     """Whether an exception says that the disk takes no more, whatever is written to it."""
     return isinstance(error, OSError) and error.errno in _STORAGE

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from keras_shr.errors import KerasShrError
-from keras_shr.files import read_json, remove_leftovers, replacing, write_text
+from keras_shr.files import check_space, read_json, remove_leftovers, replacing, write_text
 
 _STATE = "backup.json"
 
@@ -46,12 +46,12 @@ class BackupAndResume(keras.callbacks.Callback):
         self._epochs, self._history, self._restored = [], {}, False
 
     @staticmethod
-    def finished_epochs(directory):
+    def finished_epochs(directory) -> int:
         """How many epochs the backup in `directory` has behind it; 0 without one."""
         state = read_json(Path(directory) / _STATE)
         return 0 if state is None else int(state["epoch"])
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs=None) -> None:
         self._epochs, self._history, self._restored = [], {}, False
         self.model._initial_epoch = None
         if self.writes:
@@ -67,19 +67,19 @@ class BackupAndResume(keras.callbacks.Callback):
         # Keras reads this right after on_train_begin; it is how BackupAndRestore resumes too.
         self.model._initial_epoch = planned if done else min(state["epoch"], planned)
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch, logs=None) -> None:
         # Left in place, it would make the next `fit` of this model start late as well.
         self.model._initial_epoch = None
         self._extend_history()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch, logs=None) -> None:
         self._epochs.append(epoch)
         for key, value in (logs or {}).items():
             self._history.setdefault(key, []).append(float(value))
         if (epoch + 1) % self.every == 0 or epoch + 1 >= self.params["epochs"]:
             self._save(epoch + 1)
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs=None) -> None:
         self.model._initial_epoch = None
         self._extend_history()
         state = read_json(self.directory / _STATE)
@@ -95,6 +95,7 @@ class BackupAndResume(keras.callbacks.Callback):
             return
         name = f"epoch-{epoch:05d}.weights.h5"
         with replacing(self.directory / name) as temporary:
+            check_space(temporary, _bytes(self.model))  # HDF5 would print tracebacks
             self.model.save_weights(temporary)
         self._write(
             {
@@ -140,6 +141,11 @@ class BackupAndResume(keras.callbacks.Callback):
             self.model.history.epoch = list(self._epochs)
             self.model.history.history = {k: list(v) for k, v in self._history.items()}
             self._restored = False
+
+
+def _bytes(model):
+    variables = [*model.variables, *(model.optimizer.variables if model.optimizer else ())]
+    return sum(np.prod(v.shape, dtype=int) * 4 for v in variables)
 
 
 def _seed_variables(model):

@@ -58,12 +58,12 @@ def main(arguments=None):
     try:
         return parsed.run(parsed) or 0
     except KerasShrError as error:
-        print(f"keras-shr {parsed.command}: {error}", file=sys.stderr)
-        return 1
+        text, status = str(error), 1
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
-        print(f"keras-shr {parsed.command}: {place}{error.strerror or error}", file=sys.stderr)
-        return 1
+        text, status = f"{place}{error.strerror or error}", 1
     except KeyboardInterrupt:
-        print(f"keras-shr {parsed.command}: interrupted; the same command goes on", file=sys.stderr)
-        return 130
+        text, status = "interrupted; the same command goes on", 130
+    clear = "\r\033[K" if sys.stderr.isatty() else ""  # of a line of progress
+    print(f"{clear}keras-shr {parsed.command}: {text}", file=sys.stderr)
+    return status

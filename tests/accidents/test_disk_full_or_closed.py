@@ -1,16 +1,26 @@
-"""A disk that is full or read-only, a file in the way: one clear line, nothing lost or half-written.
+"""A full or read-only disk, a file in the way: one clear line, nothing lost, nothing half-written.
 
 The commands are the small ones of `small_commands`; `test_disk_for_real.py` has whole ones.
 """
 
+import errno
+import gc
 import os
 
+import keras
+import numpy as np
 import pytest
 import small_commands
 from run_snapshot import assert_same, leftovers, snapshot
 from small_disks import RefusedWrites, fill, mounted, read_only
 
+from keras_shr.callbacks import BackupAndResume
 from keras_shr.cli import main
+from keras_shr.evaluation import report
+from keras_shr.evaluation.kept_pictures import KeptPictures
+from keras_shr.export import convert
+from keras_shr.reproduction import one_cell
+from keras_shr.training import run as training
 
 COMMANDS = sorted(small_commands.PLANTED)
 
@@ -135,3 +145,73 @@ def test_a_folder_without_permission(arguments, tmp_path, capsys):
         refused(arguments(tmp_path), capsys, f"{tmp_path}: cannot be written to")
     finally:
         tmp_path.chmod(0o700)
+
+
+@pytest.mark.parametrize("name", ["fit", "evaluate", "export"])
+def test_a_closed_folder_is_refused_before_the_work(name, tmp_path, monkeypatch, capsys):
+    arguments = small_commands.PLANTED[name](monkeypatch)
+
+    def work(*_, **__):
+        raise AssertionError("the work was done in vain")
+
+    monkeypatch.setattr(training, "_open", work)
+    monkeypatch.setattr(report, "open_stores", work)
+    monkeypatch.setattr(convert, "Graph", work)
+    with mounted(tmp_path / "disk", 1_000_000) as disk, read_only(disk):
+        refused(arguments(disk), capsys, f"{disk}: cannot be written to")
+
+
+def test_a_full_disk_ends_a_run_of_many_cells(tmp_path, monkeypatch, capsys):
+    """Though a line about the failed cell would still fit on it."""
+    arguments = small_commands.reproduce(monkeypatch)
+
+    def full(cell, folder, work):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "weights")
+
+    monkeypatch.setattr(one_cell, "_train", full)
+    refused(arguments(tmp_path), capsys, "weights: No space left on device")
+
+
+def test_times_that_a_kill_took_away(tmp_path, monkeypatch):
+    """Killed after the backup of the only epoch and before its time was written."""
+    arguments = small_commands.reproduce(monkeypatch)
+    assert main(arguments(tmp_path)) == 0
+    for times in tmp_path.rglob("times.json"):
+        times.unlink()
+    assert main(arguments(tmp_path)) == 0
+    assert (tmp_path / "out" / "times.csv").read_text().count(",,") == 3
+
+
+def test_kept_pictures_on_a_full_disk_are_not_cut_short(tmp_path):
+    """NumPy does not say why it could not write, nor always that it could not."""
+    pictures = np.arange(30_000, dtype=np.uint8).reshape(1, 100, 100, 3)
+
+    class Perturber:
+        def stream(self, tasks):
+            yield from (pictures for _ in tasks)
+
+    task = ("snow", 1, pictures, [0])
+    with mounted(tmp_path / "disk", 1_000_000) as disk:
+        kept = KeptPictures(Perturber(), disk / "kept")
+        filler = fill(disk, 16_384)
+        with pytest.raises(OSError, match=r"No space left on device.*kept/snow-1") as caught:
+            list(kept.stream([task]))
+        assert caught.value.errno == errno.ENOSPC
+        assert leftovers(disk) == []
+        assert kept.lacks(task)
+        filler.unlink()
+        np.testing.assert_array_equal(next(kept.stream([task])), pictures)
+
+
+def test_weights_on_a_full_disk_are_refused_in_one_line(tmp_path, capfd):
+    """HDF5 prints tracebacks of its own when it cannot write what it holds."""
+    model = keras.Sequential([keras.Input((100,)), keras.layers.Dense(1000)])
+    model.compile("adam", "mse")
+    with mounted(tmp_path / "disk", 1_000_000) as disk:
+        fill(disk, 300_000)
+        x = np.zeros((2, 100), "float32")
+        with pytest.raises(OSError, match=r"No space left on device.*b/epoch-00001.weights.h5"):
+            model.fit(x, x[:, :1], verbose=0, callbacks=[BackupAndResume(disk / "b")])
+        gc.collect()  # where HDF5 would say it
+        assert leftovers(disk) == []
+    assert "Traceback" not in capfd.readouterr().err
