@@ -156,6 +156,10 @@ def reproduce(monkeypatch):
         ):
             write_text(folder / name, text)
 
+    def perturb_nothing(test, size, folder, workers, progress):
+        write_text(folder / "snow.npy", "pictures")
+        return folder
+
     def measure(file, text):
         return Measure(file, lambda cell, folder, work, model: write_text(folder / file, text))
 
@@ -169,7 +173,7 @@ def reproduce(monkeypatch):
     monkeypatch.setattr(one_cell, "load_models", lambda files: dict.fromkeys(files, model))
     monkeypatch.setattr(reproduction, "make_data_set", lambda *_: data_set)
     monkeypatch.setattr(reproduction, "load_test", lambda *_: None)
-    monkeypatch.setattr(reproduction, "perturbed_pictures", lambda *_: None)
+    monkeypatch.setattr(reproduction, "perturbed_pictures", perturb_nothing)
     monkeypatch.setattr(results, "_write_pictures", lambda *_: None)
     for module, name in ((gc, "collect"), (keras.utils, "clear_session")):  # half a second a cell
         monkeypatch.setattr(module, name, lambda: None)

@@ -124,6 +124,24 @@ def test_repeat(prepared):
     assert _indices(dataset.take(9)) == [0, 1, 2, 3, 4, 5, 0, 1, 2]
 
 
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_a_resumed_stream_goes_on_where_it_was(prepared, shuffle):
+    """As the n-th pass has one order, whoever begins with it."""
+    folder, _ = prepared
+
+    def stream(**options):
+        return tfrecord_dataset(
+            folder, shuffle=shuffle, seed=3, repeat=True, elements="dict", buffer=4, **options
+        )
+
+    whole = _indices(stream().take(30))
+    passes = [whole[start : start + 6] for start in range(0, 30, 6)]
+    assert all(sorted(one) == list(range(6)) for one in passes)
+    assert len({tuple(one) for one in passes}) == (5 if shuffle else 1)
+    for behind in (4, 6, 13):
+        assert _indices(stream(first_record=behind).take(30 - behind)) == whole[behind:]
+
+
 def test_damage_is_found_before_training(prepared):
     folder, _ = prepared
     offset = _damage(folder)

@@ -1,0 +1,104 @@
+"""Writing and the errors of writing; `tests/accidents` kills and fills disks."""
+
+import errno
+import os
+
+import pytest
+
+from keras_shr.files import (
+    check_space,
+    remove_leftovers,
+    replacing,
+    replacing_folder,
+    write_json,
+    write_text,
+)
+
+
+def test_a_file_is_replaced_when_the_block_ends_well(tmp_path):
+    path = tmp_path / "new" / "a.txt"
+    write_text(path, "old\n")
+    with replacing(path) as temporary:
+        temporary.write_text("new")
+        assert path.read_text() == "old\n"
+    assert path.read_text() == "new"
+    with pytest.raises(TypeError), replacing(path) as temporary:
+        temporary.write_text(1 / temporary.write_text("half"))
+    assert path.read_text() == "new"
+    assert os.listdir(path.parent) == ["a.txt"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        OSError("Can't write data (file write failed, error message = 'No space left on device')"),
+        RuntimeError("Can't decrement id ref count (error message = 'No space left on device')"),
+    ],
+    ids=["system", "h5py", "h5py on closing"],
+)
+def test_errors_of_writing_name_the_file(error, tmp_path):
+    path = tmp_path / "weights.h5"
+    with pytest.raises(OSError, match="No space left on device") as caught, replacing(path):
+        raise error
+    assert (caught.value.errno, caught.value.filename) == (errno.ENOSPC, str(path))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        FileNotFoundError(errno.ENOENT, "No such file or directory", "picture.png"),
+        OSError(errno.EIO, "Input/output error"),
+        OSError("image file is truncated"),
+        ValueError("no number"),
+    ],
+)
+def test_errors_of_other_files_pass_as_they_are(error, tmp_path):
+    """A shard is written while pictures are read."""
+    with pytest.raises(type(error)) as caught, replacing(tmp_path / "shard"):
+        raise error
+    assert caught.value is error
+
+
+def test_the_old_folder_comes_back_when_the_new_one_cannot_take_its_place(tmp_path, monkeypatch):
+    folder, replace = tmp_path / "model", os.replace
+    (folder / "old").mkdir(parents=True)
+
+    def refused(source, target):
+        if str(target) == str(folder) and ".partial-" in str(source):
+            raise PermissionError(errno.EACCES, "Permission denied", str(source), None, str(target))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", refused)
+    with (
+        pytest.raises(OSError, match="Permission denied") as caught,
+        replacing_folder(folder) as temporary,
+    ):
+        (temporary / "new").mkdir(parents=True)
+    assert caught.value.filename == str(folder)
+    assert os.listdir(tmp_path) == ["model"]
+    assert os.listdir(folder) == ["old"]
+
+
+def test_leftovers_of_one_name_or_of_all(tmp_path):
+    for name in (".partial-1-a.csv", ".partial-2-b.csv", ".replaced-3-model", "partial-4-a.csv"):
+        (tmp_path / name).touch()
+    (tmp_path / "model").mkdir()
+    remove_leftovers(tmp_path, "a.csv")
+    assert not (tmp_path / ".partial-1-a.csv").exists()
+    assert (tmp_path / ".partial-2-b.csv").exists()
+    remove_leftovers(tmp_path)
+    assert sorted(os.listdir(tmp_path)) == ["model", "partial-4-a.csv"]
+    remove_leftovers(tmp_path / "no such folder")
+
+
+def test_space_is_asked_for(tmp_path):
+    check_space(tmp_path / "a", 1)
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        check_space(tmp_path / "a", 2**60)
+    assert caught.value.filename == str(tmp_path / "a")
+
+
+def test_json_is_for_people_too(tmp_path):
+    write_json(tmp_path / "a.json", {"a": 1})
+    assert (tmp_path / "a.json").read_text() == '{\n "a": 1\n}\n'
