@@ -10,6 +10,11 @@ def gradient(function, value):
         import jax
 
         return np.asarray(jax.grad(function)(value))
+    if keras.config.backend() == "torch":
+        import torch
+
+        variable = torch.tensor(value, requires_grad=True)
+        return torch.autograd.grad(function(variable), variable)[0].numpy()
     import tensorflow as tf
 
     variable = tf.Variable(value)

@@ -170,6 +170,7 @@ def test_map_whose_product_vanishes_comes_back_normalised():
 )
 def test_gradients_are_finite(maps, variant):
     weights = np.random.default_rng(0).normal(size=maps.shape).astype("float32")
+    weights = ops.convert_to_tensor(weights)
     slope = gradient(lambda m: ops.sum(row_column_correlation(m, variant) * weights), maps)
     # Where the input itself spans 40 orders of magnitude the true slope is beyond float32.
     if maps.max() <= 1 and maps[maps > 0].min(initial=1.0) >= 1e-20:
@@ -188,7 +189,8 @@ def test_gradient_by_finite_differences(variant, place):
     weights = rng.normal(size=(1, 12, 12, 1)).astype("float32")
 
     def value(z):
-        return ops.sum(row_column_correlation(ops.exp(z), variant) * weights)
+        maps = row_column_correlation(ops.exp(z), variant)
+        return ops.sum(maps * ops.convert_to_tensor(weights))
 
     z = logits[None, :, :, None].astype("float32")
     slope = gradient(value, z)

@@ -28,6 +28,11 @@ def image_gradient(function, images):
         import jax
 
         return jax.lax.stop_gradient(jax.grad(function)(images))
-    raise KerasShrError(
-        f"this training method needs the tensorflow or the jax backend, not {backend}"
-    )
+    if backend == "torch":
+        import torch
+
+        images = images.detach().requires_grad_()
+        with torch.enable_grad():
+            value = function(images)
+        return torch.autograd.grad(value, images)[0]
+    raise KerasShrError(f"this training method does not know the backend {backend}")

@@ -6,8 +6,10 @@ and return tensors of shape `(batch, keypoints)`.
 
 import math
 
+import keras
 from keras import ops
 
+from keras_shr._typing import Tensor
 from keras_shr.errors import KerasShrError
 from keras_shr.metrics._arrays import as_float, check_heatmaps
 
@@ -41,7 +43,14 @@ def _two_highest(pixels):
     return first, ops.max(rest, axis=-1), index
 
 
-def normalize_maps(heatmaps, by):
+def _highest(pixels, n):
+    """int32 `(..., n)`: where the n highest of the last axis are, equal ones in reading order."""
+    if keras.config.backend() == "torch":  # whose top_k takes equal ones in any order
+        return ops.cast(ops.argsort(-pixels, axis=-1)[..., :n], "int32")
+    return ops.cast(ops.top_k(pixels, n)[1], "int32")
+
+
+def normalize_maps(heatmaps, by) -> Tensor:
     """Each map divided by its maximum or its sum.
 
     A map without a positive maximum or sum becomes all zero.
@@ -65,7 +74,7 @@ def normalize_maps(heatmaps, by):
     return ops.where(positive, heatmaps / divisor, ops.zeros_like(heatmaps))
 
 
-def peak_spread(heatmaps, n=64):
+def peak_spread(heatmaps, n=64) -> Tensor:
     """The paper's D_n (eq. 11): squared distances of the 2nd..n-th highest pixel to the highest.
 
     `D_n = Σ_{k=2..n} (x_k − x_1)² + (y_k − y_1)²` in squared heatmap pixels. Small means one tight
@@ -85,8 +94,7 @@ def peak_spread(heatmaps, n=64):
     size = pixels.shape[-1]
     if n < 2 or (size is not None and n > size):
         raise KerasShrError(f"n is {n}, expected 2 to the number of pixels of a map ({size})")
-    _, index = ops.top_k(pixels, n)
-    index = ops.cast(index, "int32")
+    index = _highest(pixels, n)
     row, column = index // width, index % width
     away = ops.square(row - row[..., :1]) + ops.square(column - column[..., :1])
     spread = ops.cast(ops.sum(away, axis=-1), pixels.dtype)
@@ -94,7 +102,7 @@ def peak_spread(heatmaps, n=64):
     return ops.where(finite, spread, ops.cast(worst, pixels.dtype) * ops.ones_like(spread))
 
 
-def peak_gap(heatmaps):
+def peak_gap(heatmaps) -> Tensor:
     """The paper's D_(1)(2) (eq. 12): highest minus second highest value, 0 to 1.
 
     Taken on the map divided by its maximum (our reading of the paper), so a map and twice that map
@@ -114,7 +122,7 @@ def peak_gap(heatmaps):
     return ops.where(usable, gap, ops.zeros_like(gap))
 
 
-def theorem3_holds(clean_maps, perturbed_maps, form="printed"):
+def theorem3_holds(clean_maps, perturbed_maps, form="printed") -> Tensor:
     """Whether Theorem 3 certifies that this perturbation leaves the argmax where it is.
 
     With Δr = perturbed − clean, r⁽¹⁾ and r⁽²⁾ the clean map's highest and second highest values and
@@ -150,7 +158,7 @@ def theorem3_holds(clean_maps, perturbed_maps, form="printed"):
     return ops.logical_and(holds, ops.logical_and(clean_finite, perturbed_finite))
 
 
-def argmax_unmoved(clean_maps, perturbed_maps):
+def argmax_unmoved(clean_maps, perturbed_maps) -> Tensor:
     """Whether the highest pixel is the same in both maps: what Theorem 3 promises.
 
     Equal values rank in reading order. False where either map holds a NaN or Inf.
@@ -168,7 +176,7 @@ def argmax_unmoved(clean_maps, perturbed_maps):
     return ops.logical_and(same, ops.logical_and(clean_finite, perturbed_finite))
 
 
-def least_peak_spread(n=64):
+def least_peak_spread(n=64) -> int:
     """The smallest `peak_spread` away from the border: the n nearest pixels (652 for 64)."""
     reach = math.isqrt(n) + 1
     square = sorted(

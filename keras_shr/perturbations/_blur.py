@@ -21,8 +21,10 @@ def _defocus(images, severity, parameters):
     pad = _DEFOCUS_REACH
     size = common.fast_length(height + 2 * pad), common.fast_length(width + 2 * pad)
     # The border of cv2.filter2D: mirrored about the last pixel, which is not repeated.
-    padded = ops.pad(images, ((0, 0), (pad, pad), (pad, pad), (0, 0)), mode="reflect")
-    planes = common.zero_pad(common.channels_first(padded), *size)
+    # PyTorch mirrors the last two axes only.
+    margin = ((0, 0), (0, 0), (pad, pad), (pad, pad))
+    padded = ops.pad(common.channels_first(images), margin, mode="reflect")
+    planes = common.zero_pad(padded, *size)
     spectrum = ops.expand_dims(at_severity(_disk_spectra(*size), severity), 1)
     planes = common.fft_filter(planes, spectrum)
     planes = planes[:, :, pad : pad + height, pad : pad + width]

@@ -135,6 +135,8 @@ def _accelerated():
         import jax
 
         return jax.default_backend() != "cpu"
+    if keras.backend.backend() == "torch":
+        return ops.zeros(()).device.type != "cpu"
     import tensorflow as tf
 
     return bool(tf.config.list_logical_devices("GPU") + tf.config.list_logical_devices("TPU"))

@@ -20,8 +20,8 @@ def _draw_glass(images, severity, seed):
     height, width = common.static_size(images)
     count = ops.shape(images)[0]
     corner = _random.integers((count, 2, 1, 1), seed, 0, _TILE)
-    rows = np.arange(height, dtype="int32")[:, None]
-    columns = np.arange(width, dtype="int32")
+    rows = ops.reshape(ops.arange(height, dtype="int32"), (-1, 1))
+    columns = ops.arange(width, dtype="int32")
     place = ((rows + corner[:, 0]) % _TILE) * _TILE + (columns + corner[:, 1]) % _TILE
     place = place + ops.reshape((severity - 1) * _TILE**2, (-1, 1, 1))
     packed = ops.take(ops.convert_to_tensor(_displacements()), place)

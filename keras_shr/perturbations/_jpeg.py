@@ -115,6 +115,11 @@ def _left(name, x):
     return ops.matmul(_matrices()[name], x)
 
 
+def _in_turn(even, odd, count):
+    """What is added before rounding down: one number in even columns, another in odd ones."""
+    return ops.convert_to_tensor(np.tile(np.array([even, odd], "float32"), count))
+
+
 def _half_up(x):
     return ops.floor(x + 0.5)
 
@@ -142,7 +147,7 @@ def _halve(chrominance, height, width):
     Gives `(batch, rows / 2, width)`, a row being groups of (eight Cb | eight Cr).
     """
     pairs = ops.sum(ops.reshape(chrominance, (-1, 2, 2 * width)), axis=1)
-    mean = ops.floor(_right(pairs, "narrow") + np.tile(np.array([0.25, 0.5], "float32"), 8))
+    mean = ops.floor(_right(pairs, "narrow") + _in_turn(1 / 4, 2 / 4, 8))
     mean = ops.reshape(mean, (-1, _whole(height) // 2, width))
     # Below the image libjpeg repeats the last mean, not the last row of pixels.
     return _extend(mean, (height + 1) // 2, mean.shape[1], axis=1)
@@ -166,8 +171,7 @@ def _double(chrominance, height, width):
     near = np.arange(-1, 9) + 8 * np.arange(chrominance.shape[1] // 8)[:, None]
     near = np.clip(near, 0, (height + 1) // 2 - 1).astype("int32")
     rows = ops.reshape(ops.take(rows, near.ravel(), axis=1), (-1, 10, groups * 20))
-    rounding = np.tile(np.array([8 / 16, 7 / 16], "float32"), 16)
-    return ops.floor(_right(_left("triangle", rows), "widen") + rounding)
+    return ops.floor(_right(_left("triangle", rows), "widen") + _in_turn(8 / 16, 7 / 16, 16))
 
 
 def _whole(length):

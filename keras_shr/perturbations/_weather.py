@@ -114,8 +114,9 @@ def _frost(images, severity, parameters):
     picture = parameters["picture"]
     stride = ops.reshape(ops.take(sizes[:, 1].astype("int32"), picture), (-1, 1, 1))
     first = ops.reshape(ops.take(starts.astype("int32"), picture), (-1, 1, 1))
-    rows = ops.reshape(parameters["top"], (-1, 1, 1)) + np.arange(height, dtype="int32")[:, None]
-    columns = ops.reshape(parameters["left"], (-1, 1, 1)) + np.arange(width, dtype="int32")
+    rows = ops.reshape(ops.arange(height, dtype="int32"), (-1, 1))
+    rows = ops.reshape(parameters["top"], (-1, 1, 1)) + rows
+    columns = ops.reshape(parameters["left"], (-1, 1, 1)) + ops.arange(width, dtype="int32")
     frost = ops.take(ops.convert_to_tensor(pixels), first + rows * stride + columns, axis=0)
     image_weight, frost_weight = (
         at_severity([row[i] for row in _FROST], severity, 3) for i in range(2)

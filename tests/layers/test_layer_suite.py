@@ -173,10 +173,12 @@ def test_compiled_gives_what_eager_gives(case, jit):
         import tensorflow as tf
 
         compiled = tf.function(function, jit_compile=jit)
-    else:
+    elif keras.backend.backend() == "jax":
         import jax
 
         compiled = jax.jit(function) if jit else function
+    else:
+        pytest.skip("PyTorch is not compiled here")
     # Fused operations round differently, which a grey level of 255 shows in the fifth digit.
     assert_same(compiled(SEED, *inputs), eager, atol=2e-3)
 

@@ -38,10 +38,10 @@ def oracle(angle, scale, shift, flip, size=SIZE):
 
 def matrices(angle, scale, shift, flip, size=SIZE):
     result = affine_matrices(
-        np.array([angle], "float32"),
-        np.array([scale], "float32"),
-        np.array([shift], "float32"),
-        np.array([flip]),
+        ops.convert_to_tensor([angle], "float32"),
+        ops.convert_to_tensor([scale], "float32"),
+        ops.convert_to_tensor([shift], "float32"),
+        ops.convert_to_tensor([flip]),
         size,
     )
     return ops.convert_to_numpy(result)

@@ -40,7 +40,9 @@ def compiled(function, jit_compile=False):
     run = _compile.compiled(function, jit_compile=jit_compile)
 
     def call(*arguments):
-        return keras.tree.map_structure(np.asarray, run(*arguments))
+        # PyTorch has no step that makes tensors of a compiled function's arrays.
+        arguments = keras.tree.map_structure(keras.ops.convert_to_tensor, arguments)
+        return keras.tree.map_structure(keras.ops.convert_to_numpy, run(*arguments))
 
     return call
 

@@ -112,7 +112,8 @@ def test_laws():
 
 
 def test_limits_broadcast():
-    low, high = np.array([[0], [100]], "int32"), np.array([[3], [110]], "int32")
+    low = ops.convert_to_tensor([[0], [100]], "int32")
+    high = ops.convert_to_tensor([[3], [110]], "int32")
     drawn = np.asarray(_random.integers((2, 4000), _random.as_seed(1), low, high))
     assert set(np.unique(drawn[0])) == {0, 1, 2}
     assert set(np.unique(drawn[1])) == set(range(100, 110))
