@@ -19,15 +19,7 @@ def processor_and_cores():
 
 def accelerator():
     """The name of the device that the backend computes on, empty for a CPU."""
-    import keras
+    from keras_shr import _devices
 
-    if keras.config.backend() == "jax":
-        import jax
-
-        device = jax.devices()[0]
-        return "" if device.platform == "cpu" else device.device_kind
-    import tensorflow as tf
-
-    devices = tf.config.list_physical_devices("GPU")
-    details = tf.config.experimental.get_device_details(devices[0]) if devices else {}
-    return details.get("device_name", "")
+    found = _devices.accelerators()
+    return found[0].model if found else ""

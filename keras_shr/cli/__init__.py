@@ -24,6 +24,7 @@ def main(arguments=None):
         prepare,
         report,
         reproduce,
+        selftest,
     )
 
     parser = argparse.ArgumentParser(
@@ -42,9 +43,10 @@ def main(arguments=None):
         compare_export,
         app,
         demo,
+        selftest,
     ):
         name = module.__name__.rpartition(".")[2].replace("_", "-")
-        summary = module.__doc__.splitlines()[0]
+        summary = (module.__doc__ or "").splitlines()[0]
         command = commands.add_parser(
             name,
             help=summary,
