@@ -1,4 +1,5 @@
-"""What `make` does, for any system: python tasks.py setup | demo | test | test-all | lint | docs
+"""What `make` does, for any system: python tasks.py setup | demo | test | test-all | lint | docs |
+types | audit | matrix
 
 Each task first brings an environment up to date: `.venv` in the project, made with a Python from
 3.11 to 3.13 and installed from requirements.txt; nothing happens where that is done already.
@@ -17,6 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 PYTHONS = ((3, 11), (3, 12), (3, 13))
 STAMP = "keras_shr-installed"
+TASKS = ("setup", "demo", "test", "test-all", "lint", "docs", "types", "audit", "matrix")
 
 # What the second backend runs in `test`: the mathematics, where backends can differ. `test-all`
 # runs everything on both.
@@ -107,18 +109,36 @@ def test(environment, everything, arguments):
     run(*pytest, "-p", "tests.hide_tensorflow", *jax, *arguments, KERAS_BACKEND="jax")
 
 
+def with_extra(environment, extra, module):
+    """The environment's Python, after installing an extra of the project that has `module`."""
+    python = program(environment, "python")
+    code = "import " + module
+    if subprocess.run([str(python), "-c", code], stderr=subprocess.DEVNULL).returncode:
+        pip = (python, "-m", "pip", "--disable-pip-version-check")
+        run(*pip, "install", "--quiet", "-e", f".[{extra}]")
+    return python
+
+
 def docs(environment, arguments):
     """The API reference as HTML in site/api, from the docstrings."""
-    python = program(environment, "python")
-    if subprocess.run([str(python), "-c", "import pdoc"], stderr=subprocess.DEVNULL).returncode:
-        pip = (python, "-m", "pip", "--disable-pip-version-check")
-        run(*pip, "install", "--quiet", "-e", ".[docs]")
+    python = with_extra(environment, "docs", "pdoc")
     run(python, "docs/api/make.py", *(arguments or ["site/api"]))
+
+
+def types(environment, arguments):
+    """The type hints, as users' checkers read them."""
+    run(with_extra(environment, "types", "mypy"), "-m", "mypy", *arguments)
+
+
+def audit(environment, arguments):
+    """Known vulnerabilities of what is installed; recorded with the date."""
+    python = with_extra(environment, "audit", "pip_audit")
+    run(python, "benchmarks/audit.py", *(arguments or ["--output", "results/audit.csv"]))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("task", choices=["setup", "demo", "test", "test-all", "lint", "docs"])
+    parser.add_argument("task", choices=TASKS)
     parser.add_argument(
         "--environment", type=Path, default=ROOT / ".venv", help="folder of the environment"
     )
@@ -126,6 +146,9 @@ def main():
     options = parser.parse_args()
     environment = options.environment.absolute()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if options.task == "matrix":  # has environments of its own
+        run(find_python(), "benchmarks/versions.py", *options.arguments)
+        return
     prepare(environment)
     if options.task == "demo":
         program_ = program(environment, "keras-shr")
@@ -134,8 +157,8 @@ def main():
         ruff = program(environment, "ruff")
         run(ruff, "check", ".")
         run(ruff, "format", "--check", ".")
-    elif options.task == "docs":
-        docs(environment, options.arguments)
+    elif options.task in ("docs", "types", "audit"):
+        {"docs": docs, "types": types, "audit": audit}[options.task](environment, options.arguments)
     elif options.task != "setup":
         test(environment, options.task == "test-all", options.arguments)
 

@@ -88,7 +88,8 @@ def reduce_gradients_first(optimizer):
     object.__setattr__(inner, "_all_reduce_sum_gradients", list)
 
 
-_lock, _inside = threading.Lock(), Counter()
+_lock = threading.Lock()
+_inside: Counter = Counter()
 
 
 @contextlib.contextmanager

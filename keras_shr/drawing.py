@@ -18,12 +18,12 @@ _OVERSAMPLE = 2  # PIL draws hard edges; drawing larger and shrinking smooths th
 
 def limb_colors(skeleton: Skeleton):
     """A colour for each edge: one for each limb that leaves the best connected keypoint."""
-    neighbours = {i: [] for i in range(len(skeleton))}
+    neighbours: dict = {i: [] for i in range(len(skeleton))}
     for a, b in skeleton.edges:
         neighbours[a].append(b)
         neighbours[b].append(a)
     root = max(neighbours, key=lambda i: len(neighbours[i]))
-    limb = {root: None}
+    limb: dict[int, int | None] = {root: None}
     for number, first in enumerate(neighbours[root]):
         waiting = [first]
         while waiting:
@@ -55,7 +55,7 @@ class Canvas:
     def _at(self, point):
         return tuple((np.asarray(point[:2], float) + 0.5) * self.scale)
 
-    def segment(self, start, end, color, width=1.0, outline=True):
+    def segment(self, start, end, color, width=1.0, outline=True) -> None:
         """A line.
 
         Args:
@@ -70,7 +70,7 @@ class Canvas:
             self._draw.line(ends, BLACK, thick + max(2, round(0.6 * self.line)))
         self._draw.line(ends, color, thick)
 
-    def dot(self, point, color, radius=1.5):
+    def dot(self, point, color, radius=1.5) -> None:
         """A filled circle with a dark rim.
 
         Args:
@@ -82,7 +82,7 @@ class Canvas:
         rim = max(1, round(0.3 * self.line))
         self._draw.ellipse((x - r, y - r, x + r, y + r), color, BLACK, rim)
 
-    def skeleton(self, keypoints, skeleton, color=None, width=1.0, dots=True, outline=True):
+    def skeleton(self, keypoints, skeleton, color=None, width=1.0, dots=True, outline=True) -> None:
         """Bones and joints; rows that are NaN, or unlabelled (third column 0), are left out.
 
         Args:
@@ -105,12 +105,12 @@ class Canvas:
         for i in np.flatnonzero(shown) if dots else ():
             self.dot(keypoints[i], color or of_point.get(i, WHITE), 1.5 * width)
 
-    def image(self):
+    def image(self) -> np.ndarray:
         """The picture, uint8 `(height, width, 3)`."""
         return np.asarray(self._image.resize(self.size, Image.Resampling.BOX))
 
 
-def draw_skeleton(image, keypoints, skeleton, color=None, width=384):
+def draw_skeleton(image, keypoints, skeleton, color=None, width=384) -> np.ndarray:
     """An image enlarged to `width` with keypoints and bones.
 
     Args:
@@ -126,7 +126,7 @@ def draw_skeleton(image, keypoints, skeleton, color=None, width=384):
     return canvas.image()
 
 
-def heatmap_overlay(image, heatmap, width=384, strength=0.75):
+def heatmap_overlay(image, heatmap, width=384, strength=0.75) -> np.ndarray:
     """A heatmap laid over its image, the brighter the higher.
 
     Args:
@@ -148,7 +148,7 @@ def heatmap_overlay(image, heatmap, width=384, strength=0.75):
     level = np.asarray(resized).clip(0, 1)
     color = 255 * colormaps["inferno"](0.25 + 0.75 * level)[..., :3]
     alpha = strength * np.sqrt(level)[..., None]
-    return np.uint8(np.round(grey * (1 - alpha) + color * alpha))
+    return np.round(grey * (1 - alpha) + color * alpha).astype(np.uint8)
 
 
 @lru_cache

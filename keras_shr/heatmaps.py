@@ -7,6 +7,7 @@ Everything here is a pure function in `keras.ops` and runs on every Keras backen
 
 from keras import ops
 
+from keras_shr._typing import Tensor
 from keras_shr.errors import KerasShrError
 
 DISTANCES = ("chessboard", "euclidean", "cityblock")
@@ -15,7 +16,7 @@ DECODERS = ("argmax", "dark", "centroid")
 """What `decode` takes as `method`."""
 
 
-def in_frame(keypoints, size):
+def in_frame(keypoints, size) -> Tensor:
     """Which keypoints are labelled, finite and nearest to a pixel of a `size` grid.
 
     Args:
@@ -50,7 +51,7 @@ def _offsets(keypoints, size, centre):
     return dx, dy, ops.cast(valid, "float32")[:, None, None, :]
 
 
-def gaussian_heatmap(keypoints, heatmap_size, sigma=2.0):
+def gaussian_heatmap(keypoints, heatmap_size, sigma=2.0) -> Tensor:
     """Gaussian target `exp(-((x - kx)^2 + (y - ky)^2) / (2 sigma^2))`.
 
     The centre is the exact keypoint, so the highest pixel is 1 only where the keypoint falls on a
@@ -73,7 +74,7 @@ def gaussian_heatmap(keypoints, heatmap_size, sigma=2.0):
 
 def highly_differentiated_heatmap(
     keypoints, heatmap_size, alpha=0.7, threshold=8, metric="chessboard"
-):
+) -> Tensor:
     """Highly differentiated target: `alpha^d` up to distance `threshold`, 0 beyond it.
 
     The best and the second best pixel differ by `1 - alpha` (0.3 against 0.118 for a Gaussian of
@@ -110,7 +111,7 @@ def highly_differentiated_heatmap(
     return heatmap * valid
 
 
-def multi_label_map(keypoints, heatmap_size, alpha=0.7, threshold=8, metric="chessboard"):
+def multi_label_map(keypoints, heatmap_size, alpha=0.7, threshold=8, metric="chessboard") -> Tensor:
     """1 where the highly differentiated heatmap is positive, else 0.
 
     Args:
@@ -129,7 +130,7 @@ def _rescale(keypoints, source, target):
     return ops.concatenate([x, y, keypoints[..., 2:]], axis=-1)
 
 
-def image_to_heatmap(keypoints, image_size, heatmap_size):
+def image_to_heatmap(keypoints, image_size, heatmap_size) -> Tensor:
     """Keypoints from image to heatmap pixels: `x_h = (x + 0.5) * W_h / W - 0.5`.
 
     Args:
@@ -143,7 +144,7 @@ def image_to_heatmap(keypoints, image_size, heatmap_size):
     return _rescale(keypoints, image_size, heatmap_size)
 
 
-def heatmap_to_image(keypoints, image_size, heatmap_size):
+def heatmap_to_image(keypoints, image_size, heatmap_size) -> Tensor:
     """Keypoints from heatmap to image pixels, the inverse of `image_to_heatmap`.
 
     Args:
@@ -152,7 +153,7 @@ def heatmap_to_image(keypoints, image_size, heatmap_size):
     return _rescale(keypoints, heatmap_size, image_size)
 
 
-def peak_index(flat):
+def peak_index(flat) -> Tensor:
     """Position of the first maximum along axis 1 of `(batch, pixels, keypoints)`, as int32.
 
     `keras.ops.argmax` is avoided: on TensorFlow it emits an operation that no converter takes.
@@ -218,12 +219,12 @@ CENTROID_RADIUS = 2
 """Half the side of the window whose mass `decode(method="centroid")` averages, in pixels."""
 
 
-def default_score_radius(heatmap_size):
+def default_score_radius(heatmap_size) -> int:
     """Half the side of the window that `decode` takes a score from, in heatmap pixels."""
     return max(2, max(heatmap_size) // 8)
 
 
-def decode(heatmaps, method="argmax", score_radius=None):
+def decode(heatmaps, method="argmax", score_radius=None) -> Tensor:
     """Keypoints and scores from heatmaps.
 
     The score is the share of the map's whole mass that lies in a square window round the peak. It

@@ -6,7 +6,7 @@ import sys
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -2, -3, -8  # <malloc.h>
 
 
-def keep_freed_memory():
+def keep_freed_memory() -> bool:
     """Tells glibc to keep the memory that a training step frees for the next step.
 
     By default each large array goes back to the system when it is freed, and the next one arrives

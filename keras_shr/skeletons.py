@@ -38,7 +38,7 @@ class Skeleton:
         if len(mirrored) != len(set(mirrored)):
             raise KerasShrError(f"skeleton {self.name!r}: a keypoint is in two flip_pairs")
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.keypoints)
 
     @property

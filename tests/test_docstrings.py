@@ -173,3 +173,14 @@ def test_faults_are_found():
     ]
     assert _faults("f", _spoken) == ["f: nothing is said of color"]
     assert _faults("f", _silent) == ["f: no docstring"]
+
+
+def test_public_functions_say_what_they_return():
+    """The package has `py.typed`, so checkers believe its hints and infer nothing."""
+    functions = {value for _, value in (*_public(), *_methods()) if not inspect.isclass(value)}
+    silent = [f"{f.__module__}.{f.__qualname__}" for f in functions if not _returns(f)]
+    assert not silent, "\n".join(sorted(silent))
+
+
+def _returns(function):
+    return "return" in inspect.unwrap(function).__annotations__

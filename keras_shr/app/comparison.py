@@ -140,6 +140,6 @@ class Comparer:
             before.keypoints[0],
             after.keypoints[0],
             np.asarray(moved, "float32")[0],
-            before.heatmaps[0],
-            after.heatmaps[0],
+            np.asarray(before.heatmaps)[0],
+            np.asarray(after.heatmaps)[0],
         )

@@ -163,7 +163,7 @@ def _connect(gr, handlers, controls, outputs):
     quiet = {"show_progress": "hidden", "api_visibility": "private"}
     show = {"fn": handlers.show, "inputs": list(controls), "outputs": outputs} | quiet
 
-    def clicked(zoom, event: gr.SelectData):
+    def clicked(zoom, event: gr.SelectData):  # type: ignore[name-defined]  # Gradio reads it
         return look_closer(zoom, event.index)
 
     # .input is the user's doing only: what a click or a new picture sets must not show twice.

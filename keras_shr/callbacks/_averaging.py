@@ -1,6 +1,7 @@
 """The averaged weights of an optimizer with `use_ema`, put into the model for a while."""
 
 import contextlib
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,7 @@ def averaged_weights(model):
     and a checkpoint should hold. `keras.callbacks.SwapEMAWeights` would leave them swapped while
     `BackupAndResume` writes.
     """
-    optimizer = getattr(model, "optimizer", None)
+    optimizer: Any = getattr(model, "optimizer", None)
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # under loss scaling
     averages = getattr(optimizer, "_model_variables_moving_average", None)
     if not averages or not getattr(optimizer, "use_ema", False):

@@ -42,7 +42,7 @@ class BestCheckpoint(keras.callbacks.Callback):
         self.monitor = monitor
         self.best = None
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs=None) -> None:
         self.best = None
         self._started = False
         for path in (self.path, self.state_path):
@@ -50,14 +50,14 @@ class BestCheckpoint(keras.callbacks.Callback):
         if self.probe is not None:
             self.probe.prepare(self.model)
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch, logs=None) -> None:
         if not self._started and epoch > 0 and self.path.exists():
             state = read_json(self.state_path) or {}
             if state.get("monitor") == self.monitor:
                 self.best = state["value"]
         self._started = True
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch, logs=None) -> None:
         if not is_due(self, epoch):
             return
         logs = {} if logs is None else logs

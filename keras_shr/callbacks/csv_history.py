@@ -29,23 +29,23 @@ class CSVHistory(keras.callbacks.Callback):
     def __init__(self, path):
         super().__init__()
         self.path = Path(path)
-        self._rows = None
+        self._rows: list[dict] | None = None
         self._started = 0.0
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs=None) -> None:
         self._rows = None
         remove_leftovers(self.path.parent, self.path.name)
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch, logs=None) -> None:
         if self._rows is None:
             self._rows = self._rows_before(epoch + 1)
         self._started = time.monotonic()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch, logs=None) -> None:
         row = {"epoch": epoch + 1, "seconds": f"{time.monotonic() - self._started:.1f}"}
         # Nine digits give a float32 back unchanged.
         row |= {key: f"{float(value):.9g}" for key, value in (logs or {}).items()}
-        self._rows.append(row)
+        self._rows = [*(self._rows or ()), row]
         columns = list(dict.fromkeys(key for row in self._rows for key in row))
         text = io.StringIO()
         writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")

@@ -45,7 +45,7 @@ class HeatmapPictures(keras.callbacks.Callback):
     def __init__(self, directory, images, every=1, keypoints=None, joints=None, limit=8, tile=160):
         super().__init__()
         if isinstance(images, KeypointData):
-            images, keypoints = images.images, images.keypoints
+            keypoints, images = images.keypoints, images.images
         images = np.asarray(images)[:limit]
         if images.ndim != 4 or images.shape[-1] != 3 or images.dtype != np.uint8:
             raise KerasShrError(
@@ -58,15 +58,15 @@ class HeatmapPictures(keras.callbacks.Callback):
         self.every = check_every(every)
         self.joints, self.tile = joints, tile
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs=None) -> None:
         remove_leftovers(self.directory)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch, logs=None) -> None:
         if is_due(self, epoch):
             with replacing(self.directory / f"epoch_{epoch + 1:05d}.png") as path:
                 self.draw().save(path)
 
-    def draw(self):
+    def draw(self) -> Image.Image:
         """The picture of the model as it is, a PIL image."""
         size = tuple(self.model.image_size)
         images = resize_images(self.images, size)

@@ -47,7 +47,7 @@ class RobustnessProbe:
         batch_size=32,
     ):
         if isinstance(images, KeypointData):
-            images, keypoints = images.images, images.keypoints
+            keypoints, images = images.keypoints, images.images
         images, keypoints = np.asarray(images), np.asarray(keypoints, "float32")
         if images.ndim != 4 or images.shape[-1] != 3 or images.dtype != np.uint8:
             raise KerasShrError(
@@ -71,16 +71,16 @@ class RobustnessProbe:
         self.severities = tuple(severities)
         self.copies, self.seed, self.batch_size = copies, seed, batch_size
         self._prepared_for = None
-        self._last = (None, None)
+        self._last: tuple = (None, None)
 
     @classmethod
-    def of(cls, validation):
+    def of(cls, validation) -> "RobustnessProbe | None":
         """`validation` as a probe: one already, `KeypointData`, or `(images, keypoints)`."""
         if validation is None or isinstance(validation, cls):
             return validation
         return cls(*validation) if isinstance(validation, tuple | list) else cls(validation)
 
-    def prepare(self, model):
+    def prepare(self, model) -> None:
         """Bring the images to the model's size and perturb them, unless that is done."""
         size = tuple(model.image_size)
         if self._prepared_for == size:
@@ -90,7 +90,7 @@ class RobustnessProbe:
         self.perturbed = self._perturb(self.clean)
         self._prepared_for, self._last = size, (None, None)
 
-    def measure(self, model):
+    def measure(self, model) -> dict:
         """A dictionary of floats with `KEYS`.
 
         `auc_clean` and `auc_seen` are the AUC (convention "ours") of clean and perturbed images,

@@ -31,12 +31,15 @@ class RobustnessCallback(keras.callbacks.Callback):
 
     def __init__(self, validation, every=1):
         super().__init__()
-        self.probe = RobustnessProbe.of(validation)
+        probe = RobustnessProbe.of(validation)
+        if probe is None:
+            raise KerasShrError("validation is None; give KeypointData or (images, keypoints)")
+        self.probe = probe
         self.every = check_every(every)
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs=None) -> None:
         self.probe.prepare(self.model)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch, logs=None) -> None:
         if logs is not None and is_due(self, epoch):
             logs |= {f"val_{key}": value for key, value in self.probe.measure(self.model).items()}

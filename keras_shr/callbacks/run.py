@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import keras
+
 from keras_shr.callbacks.backup_and_resume import BackupAndResume
 from keras_shr.callbacks.best_checkpoint import BestCheckpoint
 from keras_shr.callbacks.csv_history import CSVHistory
@@ -14,7 +16,7 @@ from keras_shr.callbacks.tensorboard_logs import TensorBoardLogs
 
 def run_callbacks(
     directory, validation=None, every=1, pictures=None, tensorboard=False, writes=True
-):
+) -> list[keras.callbacks.Callback]:
     """Callbacks that log, checkpoint and back up a run, in the right order.
 
     The folder then holds `history.csv`, `best.keras` and `best.json` (with `validation`),

@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -28,9 +29,9 @@ class TensorBoardLogs(keras.callbacks.Callback):
         super().__init__()
         self.directory = Path(directory)
         _event_protocol()
-        self._writer = None
+        self._writer: Any = None
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch, logs=None) -> None:
         if self._writer is None:
             events, _, writer = _event_protocol()
             self._writer = writer(str(self.directory))
@@ -38,7 +39,7 @@ class TensorBoardLogs(keras.callbacks.Callback):
             start = events.SessionLog(status=events.SessionLog.START)
             self._add(step=epoch + 1, session_log=start)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch, logs=None) -> None:
         _, summaries, _ = _event_protocol()
         values = {f"epoch/{key}": float(value) for key, value in (logs or {}).items()}
         optimizer = getattr(self.model, "optimizer", None)
@@ -55,7 +56,7 @@ class TensorBoardLogs(keras.callbacks.Callback):
         events, _, _ = _event_protocol()
         self._writer.add_event(events.Event(wall_time=time.time(), **event))
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs=None) -> None:
         if self._writer is not None:
             self._writer.close()
             self._writer = None

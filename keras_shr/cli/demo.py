@@ -62,6 +62,7 @@ def run(arguments):
         notes="Rendered hands with exact labels; both networks were trained for minutes only.",
     )
     print()
+    assert report is not None  # as no part was asked for
     compare(report.summary)
     print(f"\nPage: {report.page}")
     for picture in sorted((output / "report").glob("examples/*"))[:1]:

@@ -57,7 +57,7 @@ def run(arguments):
 def table(rows):
     """The rows side by side, a line for each model and filter."""
     metrics = list(dict.fromkeys(row["metric"] for row in rows))
-    lines = {}
+    lines: dict = {}
     for row in rows:
         lines.setdefault((row["model"], row["filter"]), {})[row["metric"]] = row["value"]
     width = max(len(model) for model, _ in lines) + 2

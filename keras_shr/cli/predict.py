@@ -144,7 +144,7 @@ def _video(predictor, source, output, arguments):
     video = Video(source)
     box = None
     if arguments.boxes:
-        rows = next(iter(_read_boxes(arguments.boxes).values()), [])
+        rows: list = next(iter(_read_boxes(arguments.boxes).values()), [])
         if len(rows) != 1:
             raise KerasShrError(f"{arguments.boxes}: expected one box, that of the first frame")
         box = rows[0]

@@ -60,10 +60,10 @@ class Reader(Sequence):
             twice = next(i for i, times in Counter(ids).items() if times > 1)
             raise DataError(f"{name}: two records have the id {shown(twice)}")
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.ids)
 
-    def __getitem__(self, index) -> Record:
+    def __getitem__(self, index) -> Record:  # type: ignore[override]  # one record, no slices
         index = int(index)
         if not -len(self) <= index < len(self):
             raise IndexError(f"{self.name}: record {index} of {len(self)}")

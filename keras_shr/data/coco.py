@@ -88,7 +88,8 @@ class COCOReader(Reader):
                 f"annotation file says {shown(stated[1])}x{shown(stated[0])}, so the keypoints "
                 "would not fit"
             )
-        box = SquareBox.of_rectangle(*rectangle, self.padding)
+        x, y, width, height = rectangle
+        box = SquareBox.of_rectangle(x, y, width, height, self.padding)
         group = str(_plain(picture.get("id", "")))
         return self._cut(index, path, image, box, keypoints, group)
 
@@ -122,7 +123,9 @@ def _read_json(path):
 
 def _plain(value):
     """An id or a name as COCO has them, a number or a text; anything else as short text."""
-    return value if isinstance(value, str | int) else shown(value)
+    if isinstance(value, int) and abs(value) < 10**18:
+        return value
+    return value if isinstance(value, str) and value.isprintable() else shown(value)
 
 
 def _pictures(path, images):
@@ -152,9 +155,9 @@ def _skeleton(path, category):
     if not isinstance(names, list) or not all(isinstance(n, str) for n in names):
         raise DataError(f"{path}: the category's keypoints are not a list of names")
     try:
-        edges = [(int(a) - 1, int(b) - 1) for a, b in category.get("skeleton") or []]
+        edges = tuple((int(a) - 1, int(b) - 1) for a, b in category.get("skeleton") or [])
         name = str(_plain(category.get("name", "coco")))
-        return Skeleton(name, names, edges, mirror_pairs(names))
+        return Skeleton(name, tuple(names), edges, tuple(mirror_pairs(names)))
     except (TypeError, ValueError, OverflowError) as error:  # a KerasShrError is a ValueError
         reason = first_line(error)
         raise DataError(f"{path}: the category's skeleton does not fit ({reason})") from None

@@ -66,7 +66,8 @@ class FolderReader(Reader):
         labels = [clean_keypoints(e["keypoints"], len(skeleton), w) for w, e in entries]
         if visibility == "auto":
             visibility = "coco" if any((k[:, 2] == 2).any() for k in labels) else "flag"
-        self._records, ids, seen = [], [], Counter()
+        self._records, ids = [], []
+        seen: Counter = Counter()
         for (_, entry), keypoints in zip(entries, labels, strict=True):
             if split is not None and entry.get("split") != split:
                 continue
@@ -95,7 +96,8 @@ class FolderReader(Reader):
         if rectangle is None:
             box = SquareBox.of_image(*image.shape[:2])
         else:
-            box = SquareBox.of_rectangle(*rectangle, self.padding)
+            x, y, width, height = rectangle
+            box = SquareBox.of_rectangle(x, y, width, height, self.padding)
         return self._cut(index, path, image, box, keypoints, group)
 
 

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 
@@ -27,10 +28,10 @@ class ReaderImages:
     def __init__(self, reader, count):
         self._reader, self.shape = reader, (count, reader.size, reader.size, 3)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self.shape[0]
 
-    def __getitem__(self, index):
+    def __getitem__(self, index) -> np.ndarray:
         chosen = np.arange(len(self))[index]
         if np.ndim(chosen) == 0:
             return self._reader[chosen].image
@@ -67,7 +68,7 @@ def load_arrays(
     count = len(reader) if limit is None else min(int(limit), len(reader))
     workers = workers or os.cpu_count() or 1
     size = reader.size
-    images = ReaderImages(reader, count)
+    images: Any = ReaderImages(reader, count)
     if memory is None or count * size**2 * 3 <= memory:
         images = np.empty(images.shape, np.uint8)
     keypoints = np.empty((count, len(reader.skeleton), 3), np.float32)

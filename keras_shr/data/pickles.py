@@ -12,7 +12,9 @@ import math
 import pickle
 import pickletools
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -79,7 +81,8 @@ class _Array(np.ndarray):
     def build(self, state):
         _, shape, kind, by_columns, data = state
         data, dtype = _content(data, kind, shape)
-        self.__setstate__((1, shape, dtype, bool(by_columns), data))
+        contents: Any = (1, shape, dtype, bool(by_columns), data)
+        self.__setstate__(contents)
 
 
 def _content(data, kind, shape):
@@ -150,6 +153,12 @@ for _core in ("core", "_core"):
 
 
 class _ArrayUnpickler(pickle._Unpickler):
+    # Of the class above; its stub leaves them out.
+    stack: list
+    append: Callable
+    pop_mark: Callable
+    read: Callable
+
     def find_class(self, module, name):
         try:
             return _ALLOWED[module, name]
@@ -197,7 +206,7 @@ class _ArrayUnpickler(pickle._Unpickler):
     def _refuse(self):
         raise DataError("it holds something else")
 
-    dispatch = dict.fromkeys(_OPERATIONS, _refuse) | {
+    dispatch: ClassVar[Any] = dict.fromkeys(_OPERATIONS, _refuse) | {
         code: function
         for code, function in pickle._Unpickler.dispatch.items()
         if _OPERATIONS[code] in _NEEDED.split()

@@ -63,7 +63,7 @@ def prepare(
         raise DataError(f"{shards} shards for {count} records; expected 1 to {count}")
     quality = quality if image_format == "jpeg" else None
     output = Path(output)
-    plan = {"schema_version": SCHEMA_VERSION, "shards": shards, "image_format": image_format}
+    plan: dict = {"schema_version": SCHEMA_VERSION, "shards": shards, "image_format": image_format}
     plan |= {"quality": quality, **reader.describe()}
     journal = _open_journal(output, plan)
 

@@ -76,7 +76,7 @@ class KeypointData:
                 f"{self.name}: {len(self.ids)} ids and {len(self.groups)} groups for {count} images"
             )
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.images)
 
     def take(self, indices) -> "KeypointData":

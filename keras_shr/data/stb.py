@@ -3,6 +3,7 @@
 import io
 import zlib
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -140,7 +141,7 @@ def _inflated(data):
     """A MATLAB file with its compressed elements unpacked, as far as labels can be long."""
     result, place = io.BytesIO(), 128
     result.write(data[:place])
-    order = "little" if data[126:128] == b"IM" else "big"
+    order: Literal["little", "big"] = "little" if data[126:128] == b"IM" else "big"
     while place < len(data):
         kind, size = (int.from_bytes(data[place + i : place + i + 4], order) for i in (0, 4))
         element = data[place : place + 8 + size]

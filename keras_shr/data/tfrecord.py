@@ -3,7 +3,9 @@
 import contextlib
 import random
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from keras_shr.data.manifest import Manifest
 from keras_shr.data.prepared import PreparedReader
@@ -27,7 +29,7 @@ def tfrecord_dataset(
     verify: str = "open",
     shards: int | None = None,
     first_record: int = 0,
-):
+) -> Any:
     """Stream a prepared data set as a `tf.data.Dataset`, for `model.fit`.
 
     Args:
@@ -133,7 +135,7 @@ def tfrecord_dataset(
 
 
 @contextlib.contextmanager
-def named_data_errors(path):
+def named_data_errors(path) -> Iterator[None]:
     """Turn TensorFlow's errors about damaged records inside the block into a DataError.
 
     TensorFlow names at most the byte of a damaged record, not its file, so the shards are searched.

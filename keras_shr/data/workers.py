@@ -12,7 +12,7 @@ import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ _THREAD_COUNTS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 def run_tasks(
     function: Callable, tasks: Iterable, shared: Any, workers: int
-) -> Iterator[tuple[Any, Any]]:
+) -> Generator[tuple[Any, Any], None, None]:
     """`function(shared, task)` for each task; yields `(task, result)` in the order of finishing.
 
     Args:
@@ -53,7 +53,8 @@ def run_tasks(
             pickle.dumps(shared, protocol=5),
         )
     )
-    waiting, finished = queue.SimpleQueue(), queue.SimpleQueue()
+    waiting: queue.SimpleQueue = queue.SimpleQueue()
+    finished: queue.SimpleQueue = queue.SimpleQueue()
     for task in tasks:
         waiting.put(task)
     # Each process is one of many already: it needs no threads of its own for linear algebra.
@@ -91,9 +92,9 @@ def run_tasks(
             thread.join()
         for process in processes:
             process.wait()
-            with contextlib.suppress(OSError):  # what was not sent cannot be flushed any more
-                process.stdin.close()
-            process.stdout.close()
+            for pipe in filter(None, (process.stdin, process.stdout)):
+                with contextlib.suppress(OSError):  # what was not sent cannot be flushed any more
+                    pipe.close()
 
 
 def _serve(process, start, waiting, finished):

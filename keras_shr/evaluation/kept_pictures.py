@@ -58,5 +58,5 @@ class KeptPictures:
     def _path(self, task):
         kind, severity, images, seeds = task
         key = hashlib.sha256(repr((list(seeds), images.shape)).encode())
-        key.update(np.ascontiguousarray(images))
+        key.update(np.ascontiguousarray(images).data)
         return self.folder / f"{kind}-{severity}-{key.hexdigest()[:20]}.npy"

@@ -9,6 +9,7 @@ import threading
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from keras_shr.errors import KerasShrError
 from keras_shr.evaluation import worker
@@ -45,7 +46,7 @@ class Perturber:
             )
         self.source = source or REFERENCE
         self._local = threading.local()
-        self._processes = []
+        self._processes: list[subprocess.Popen] = []
         self._function = None if self.workers else worker.load(self.source)
         self._threads = ThreadPoolExecutor(self.workers) if self.workers else None
 
@@ -66,7 +67,7 @@ class Perturber:
         for process in self._processes:
             process.kill()  # a thread may have started one meanwhile
             process.wait()
-            for pipe in (process.stdin, process.stdout):
+            for pipe in filter(None, (process.stdin, process.stdout)):
                 with contextlib.suppress(OSError):  # what was not yet sent has no reader
                     pipe.close()
         self._processes = []
@@ -80,7 +81,7 @@ class Perturber:
 
         `tasks` is read only a little ahead of what was taken, so it may be endless.
         """
-        if not self.workers:
+        if self._threads is None:
             for task in tasks:
                 yield self._here(task)
             return
@@ -99,7 +100,7 @@ class Perturber:
             raise failed(task, f"{type(error).__name__}: {error}") from error
 
     def _there(self, task):
-        process = getattr(self._local, "process", None) or self._start()
+        process: Any = getattr(self._local, "process", None) or self._start()
         try:
             pickle.dump(task, process.stdin, protocol=5)
             process.stdin.flush()
@@ -116,7 +117,7 @@ class Perturber:
     def _start(self):
         environment = os.environ | {f"{name}_NUM_THREADS": "1" for name in _ONE_THREAD}
         # -P keeps this folder, whose modules have everyday names, off the worker's search path.
-        process = subprocess.Popen(
+        process: Any = subprocess.Popen(
             [sys.executable, "-P", str(Path(worker.__file__))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

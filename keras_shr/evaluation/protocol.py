@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import keras
 import numpy as np
@@ -100,16 +101,17 @@ def condition_seed(seed, image_id, kind, severity) -> int:
     return int.from_bytes(hashlib.blake2b(text, digest_size=4).digest(), "big")
 
 
-def _size(value):
-    return (int(value), int(value)) if np.ndim(value) == 0 else tuple(int(v) for v in value)
+def _size(value) -> tuple[int, int]:
+    height, width = (value, value) if np.ndim(value) == 0 else value
+    return int(height), int(width)
 
 
 def model_size(name, model) -> tuple[int, int]:
     """`(height, width)` that a model takes, from `image_size` or its input shape."""
-    size = getattr(model, "image_size", None)
+    size: Any = getattr(model, "image_size", None)
     if size is None:
         size = (getattr(model, "input_shape", None) or (None,) * 4)[1:3]
-    if size is None or None in np.atleast_1d(size).tolist():
+    if np.ndim(size) and None in size:
         raise KerasShrError(f"model {name!r} has neither an image_size nor a fixed input shape")
     return _size(size)
 
@@ -150,7 +152,7 @@ def data_fingerprint(data) -> str:
     digest = hashlib.blake2b(digest_size=16)
     digest.update(str(data.images.shape).encode())
     for image in data.images:
-        digest.update(np.ascontiguousarray(image))
+        digest.update(np.ascontiguousarray(image).data)
     digest.update("\n".join(data.ids).encode())
     return digest.hexdigest()
 

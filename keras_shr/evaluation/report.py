@@ -56,12 +56,12 @@ class Report:
     shared_example: Path | None = None
 
     @property
-    def rows(self):
+    def rows(self) -> list[dict]:
         """Every figure of every model, as in `scores.csv`."""
         return [row for one in self.scores for row in one.rows]
 
     @property
-    def page(self):
+    def page(self) -> Path:
         """Path of the HTML page."""
         return self.output / "report.html"
 
@@ -86,7 +86,7 @@ def evaluate(
     command=None,
     implementation="reference",
     part=None,
-):
+) -> Report | None:
     """Measure how accurate and how stable models are under perturbed pictures.
 
     Every picture is shown clean and under each kind and severity of the perturbations. Each

@@ -68,6 +68,11 @@ def _chunk(data, protocol, start):
     return images, data.ids[start : start + CHUNK]
 
 
+def _chunk_tasks(data, protocol, start):
+    images, ids = _chunk(data, protocol, start)
+    return tasks(images, ids, protocol)
+
+
 def run(predictors, stores, data, protocol, workers=None, progress=True, kept=None):
     """Predict every chunk that a store misses.
 
@@ -91,7 +96,7 @@ def run(predictors, stores, data, protocol, workers=None, progress=True, kept=No
     left = sum(min(CHUNK, len(data) - start) for start in chunks)
     meter = Progress(len(data) * conditions, progress, done=(len(data) - left) * conditions)
     with make_perturber(protocol, workers, kept) as perturber, without_retracing_warnings():
-        every = (tasks(*_chunk(data, protocol, start), protocol) for start in chunks)
+        every = (_chunk_tasks(data, protocol, start) for start in chunks)
         blocks = perturber.stream(itertools.chain.from_iterable(every))
         for start in chunks:
             images, _ = _chunk(data, protocol, start)

@@ -55,7 +55,7 @@ class Scores:
         key = (metric, group, kind, severity, decoding, visibility)
         if not hasattr(self, "_index") or len(self._index) != len(self.rows):
             names = ("metric", "group", "kind", "severity", "decoding", "visibility")
-            self._index = {tuple(row[name] for name in names): row for row in self.rows}
+            self._index: dict = {tuple(row[name] for name in names): row for row in self.rows}
         return self._index.get(key)
 
 

@@ -31,6 +31,8 @@ def load(source):
     place, _, name = source.rpartition(":")
     if place.endswith(".py"):
         spec = importlib.util.spec_from_file_location("perturbation_source", place)
+        assert spec is not None  # as the name ends with .py
+        assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
     else:

@@ -64,7 +64,8 @@ def compare_export(
     exported = ExportedModel(path, threads)
     _check_pair(model, exported, data)
     protocol = Protocol(model.image_size, tuple(perturbations), tuple(severities), seed)
-    rows, answers = [], {"keras": [], "exported": []}
+    rows: list[dict] = []
+    answers: dict[str, list] = {"keras": [], "exported": []}
     method = exported.info["decoding"]["method"]
 
     def predict(images):
@@ -179,7 +180,7 @@ def milliseconds(call, images, repeats):
     return 1e3 * statistics.median(times)
 
 
-def write_comparison(comparison, path):
+def write_comparison(comparison, path) -> None:
     """A comparison as .json (all of it) or .csv (its rows).
 
     Args:

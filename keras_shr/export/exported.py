@@ -49,7 +49,7 @@ class ExportedModel:
         files = self.path.rglob("*") if self.path.is_dir() else [self.path]
         return sum(file.stat().st_size for file in files if file.is_file())
 
-    def run(self, images):
+    def run(self, images) -> np.ndarray:
         """The file's own answer.
 
         Args:
@@ -74,7 +74,7 @@ class ExportedModel:
         empty = np.zeros((0, *self.info["output"]["shape"][1:]), "float32")
         return np.concatenate([empty, *parts])
 
-    def predict_keypoints(self, images):
+    def predict_keypoints(self, images) -> np.ndarray:
         """Keypoints `(count, keypoints, 3)` in pixels of `images`, with a score."""
         answer = self.run(images)
         if self.info["outputs"] == "keypoints":

@@ -92,7 +92,7 @@ def _store_half(onnx, graph):
 def _quantised(onnx, model, calibration, dtype):
     quantization = package("onnxruntime.quantization")
 
-    class Reader(quantization.CalibrationDataReader):
+    class Reader(quantization.CalibrationDataReader):  # type: ignore[name-defined]
         def __init__(self):
             self.images = iter(calibration)
 

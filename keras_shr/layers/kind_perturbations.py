@@ -19,7 +19,7 @@ class KindPerturbation(RandomPerturbation):
     Call arguments, images and result are those of `RandomPerturbation`.
     """
 
-    kind = None
+    kind = ""
 
     def __init__(self, severities=SEVERITIES, force=False, seed=None, **kwargs):
         super().__init__((self.kind,), severities, force, seed, **kwargs)

@@ -6,10 +6,11 @@ import keras
 from keras import ops
 
 from keras_shr import _random
+from keras_shr._typing import Tensor
 from keras_shr.errors import KerasShrError
 
 
-def affine_matrices(angle, scale, shift, flip, size):
+def affine_matrices(angle, scale, shift, flip, size) -> Tensor:
     """Matrices that take source pixels to target pixels, about the image's centre.
 
     Args:
@@ -31,7 +32,7 @@ def affine_matrices(angle, scale, shift, flip, size):
     return ops.stack([ops.stack([a, b, tx], -1), ops.stack([c, d, ty], -1)], axis=1)
 
 
-def transform_keypoints(keypoints, matrices, flip, flip_order):
+def transform_keypoints(keypoints, matrices, flip, flip_order) -> Tensor:
     """Keypoints under `affine_matrices`, mirror pairs swapped.
 
     A keypoint that leaves the image keeps its coordinates and visibility; targets and metrics
@@ -53,7 +54,7 @@ def transform_keypoints(keypoints, matrices, flip, flip_order):
     return ops.concatenate([xy + matrices[:, None, :, 2], keypoints[..., 2:]], axis=-1)
 
 
-def warp_images(images, matrices):
+def warp_images(images, matrices) -> Tensor:
     """Images under `affine_matrices`, bilinear.
 
     Outside the source the nearest border pixel is repeated. A gather does the sampling because the
@@ -132,7 +133,7 @@ class RandomKeypointAffine(keras.layers.Layer):
         self.seed = seed
         self.generator = keras.random.SeedGenerator(seed)
 
-    def draw(self, seed, batch, size):
+    def draw(self, seed, batch, size) -> tuple[Tensor, Tensor]:
         """Matrices `(batch, 2, 3)` and flips `(batch,)`.
 
         Args:
@@ -150,20 +151,22 @@ class RandomKeypointAffine(keras.layers.Layer):
         flip = _random.uniform((batch,), flips) < self.flip
         return affine_matrices(angle, scale, shift, flip, size), flip
 
-    def call(self, images, keypoints, seed=None):
+    def call(self, images, keypoints, seed=None) -> tuple[Tensor, Tensor]:
         if seed is None:
             seed = self.generator.next()
         matrices, flip = self.draw(seed, ops.shape(images)[0], images.shape[1:3])
         order = self.flip_order or range(keypoints.shape[1])
         return warp_images(images, matrices), transform_keypoints(keypoints, matrices, flip, order)
 
-    def compute_output_spec(self, images, keypoints, seed=None):
+    def compute_output_spec(
+        self, images, keypoints, seed=None
+    ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
         return (
             keras.KerasTensor(images.shape, "float32"),
             keras.KerasTensor(keypoints.shape, "float32"),
         )
 
-    def get_config(self):
+    def get_config(self) -> dict:
         config = super().get_config()
         del config["dtype"]  # always float32
         return config | {

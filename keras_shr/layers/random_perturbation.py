@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_shr._typing import Tensor
 from keras_shr.perturbations import (
     TRAINING_PERTURBATIONS,
     check_perturbations,
@@ -53,7 +54,7 @@ class RandomPerturbation(keras.layers.Layer):
         self.generator = keras.random.SeedGenerator(seed)
         self.built = True
 
-    def call(self, images, training=False, seed=None):
+    def call(self, images, training=False, seed=None) -> Tensor:
         if not training:
             return images
         if seed is None:
@@ -62,13 +63,13 @@ class RandomPerturbation(keras.layers.Layer):
         perturbed = perturb(batched, seed, self.perturbations, self.severities, self.force)
         return perturbed if len(images.shape) == 4 else perturbed[0]
 
-    def compute_output_spec(self, images, training=False, seed=None):
+    def compute_output_spec(self, images, training=False, seed=None) -> keras.KerasTensor:
         return keras.KerasTensor(images.shape, images.dtype)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape) -> tuple:
         return input_shape
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return super().get_config() | {
             "perturbations": list(self.perturbations),
             "severities": list(self.severities),

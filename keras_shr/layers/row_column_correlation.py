@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_shr._typing import Tensor
 from keras_shr.errors import KerasShrError
 
 VARIANTS = ("row_column", "symmetric")
@@ -43,7 +44,7 @@ def _row_column_product(maps):
     return product, meaningful[..., None]
 
 
-def row_column_correlation(heatmaps, variant="row_column"):
+def row_column_correlation(heatmaps, variant="row_column") -> Tensor:
     """Row-column correlation of non-negative heatmaps, each divided by its maximum.
 
     `row_column` is the paper's `RCC(l, m) = sum_i H(l, i) H(i, m)` (eq. 1 and 7 of Zhang et al.
@@ -105,13 +106,13 @@ class RowColumnCorrelation(keras.layers.Layer):
             raise KerasShrError(f"variant must be one of {', '.join(VARIANTS)}, got {variant!r}")
         self.variant = variant
 
-    def call(self, heatmaps):
+    def call(self, heatmaps) -> Tensor:
         return row_column_correlation(heatmaps, self.variant)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape) -> tuple:
         return input_shape
 
-    def get_config(self):
+    def get_config(self) -> dict:
         config = super().get_config()
         del config["dtype"]  # always float32
         return config | {"variant": self.variant}

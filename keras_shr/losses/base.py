@@ -4,12 +4,13 @@ import keras
 from keras import ops
 
 from keras_shr._replicas import sum_over_replicas
+from keras_shr._typing import Tensor
 from keras_shr.errors import KerasShrError
 
 REDUCTIONS = ("mean", "sum_over_batch_size", "sum", "mean_with_sample_weight", "none", None)
 
 
-def reduce_keypoints(values, supervised, sample_weight=None, reduction="mean"):
+def reduce_keypoints(values, supervised, sample_weight=None, reduction="mean") -> Tensor:
     """Reduces a loss per keypoint to a scalar.
 
     Args:

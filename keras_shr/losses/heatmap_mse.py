@@ -3,10 +3,11 @@
 import keras
 from keras import ops
 
+from keras_shr._typing import Tensor
 from keras_shr.losses.base import KeypointLoss, has_target
 
 
-def heatmap_mse(target, heatmaps, scale=1000.0):
+def heatmap_mse(target, heatmaps, scale=1000.0) -> Tensor:
     """`scale * mean over pixels of (heatmap - target)^2` per keypoint.
 
     Args:
@@ -39,8 +40,8 @@ class HeatmapMSE(KeypointLoss):
         super().__init__(name=name, reduction=reduction)
         self.scale = scale
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true, y_pred) -> tuple[Tensor, Tensor]:
         return heatmap_mse(y_true, y_pred, self.scale), has_target(y_true)
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return super().get_config() | {"scale": self.scale}

@@ -3,11 +3,12 @@
 import keras
 from keras import ops
 
+from keras_shr._typing import Tensor
 from keras_shr.heatmaps import peak_index
 from keras_shr.losses.base import KeypointLoss
 
 
-def maximum_stability(clean, perturbed):
+def maximum_stability(clean, perturbed) -> Tensor:
     """`sum(d^2) / (H * W) + d_peak^2` per keypoint, eq. 9 of Zhang et al. 2022.
 
     d = perturbed - clean and d_peak is its value at the clean map's highest pixel. The second term
@@ -28,7 +29,7 @@ def maximum_stability(clean, perturbed):
     return ops.mean(ops.square(d), axis=(1, 2)) + ops.square(at_peak)
 
 
-def stability(clean, perturbed):
+def stability(clean, perturbed) -> Tensor:
     """`||perturbed - clean||_2` per keypoint: ordinary stability training on maps.
 
     Source: Zheng et al., Improving the Robustness of Deep Neural Networks via Stability Training,
@@ -66,13 +67,13 @@ class MaximumStabilityLoss(KeypointLoss):
 
     _values = staticmethod(maximum_stability)
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true, y_pred) -> tuple[Tensor, Tensor]:
         if self.stop_gradient:
             y_true = ops.stop_gradient(y_true)
         values = self._values(y_true, y_pred)
         return values, ops.ones_like(values, dtype="bool")
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return super().get_config() | {"stop_gradient": self.stop_gradient}
 
 

@@ -3,13 +3,14 @@
 import keras
 from keras import ops
 
+from keras_shr._typing import Tensor
 from keras_shr.losses.base import KeypointLoss, has_target
 
 # Bounds the gradient 1/p. A pixel below it is still raised by the normaliser's gradient.
 _SMALLEST_PROBABILITY = 1e-24
 
 
-def weighted_multi_label_ce(target, heatmaps, from_logits=False, normalize_weights=True):
+def weighted_multi_label_ce(target, heatmaps, from_logits=False, normalize_weights=True) -> Tensor:
     """`-sum(w * y * log r)` per keypoint, eq. 8 of Zhang et al. 2022.
 
     w is the highly differentiated heatmap, y the multi-label map (1 where w > 0) and r the
@@ -68,11 +69,11 @@ class WeightedMultiLabelCE(KeypointLoss):
         self.from_logits = from_logits
         self.normalize_weights = normalize_weights
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true, y_pred) -> tuple[Tensor, Tensor]:
         values = weighted_multi_label_ce(y_true, y_pred, self.from_logits, self.normalize_weights)
         return values, has_target(y_true)
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return super().get_config() | {
             "from_logits": self.from_logits,
             "normalize_weights": self.normalize_weights,

@@ -12,6 +12,7 @@ from keras_shr.methods.base import Method
 from keras_shr.methods.lipschitz import LIP, LipschitzTraining
 from keras_shr.methods.patch_gaussian import PG, PatchGaussian
 from keras_shr.methods.variants import VARIANTS
+from keras_shr.models import PairedHeatmapModel
 
 METHODS = {method.name: method for method in (*VARIANTS, AT, AUGMIX, AUGMIX_NO_JSD, LIP, PG)}
 """Name → `Method`: this package's, the paper's, its parts, those it is compared with."""
@@ -27,7 +28,7 @@ __all__ = [
 ]
 
 
-def build_method(name, network, /, **common):
+def build_method(name, network, /, **common) -> PairedHeatmapModel:
     """The model, not yet compiled, that trains `network` by the method called `name`.
 
     Args:

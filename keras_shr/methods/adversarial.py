@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_shr import _random
+from keras_shr._typing import Tensor
 from keras_shr.errors import KerasShrError
 from keras_shr.methods._gradients import image_gradient
 from keras_shr.methods.base import Method
@@ -40,10 +41,10 @@ class AdversarialTraining(OwnViewsModel):
             )
         self.eps, self.steps, self.step_size = eps, steps, step_size
 
-    def make_views(self, images, keypoints, sample_weight, seed):
+    def make_views(self, images, keypoints, sample_weight, seed) -> list[Tensor]:
         return [self.attack(images, keypoints, sample_weight, seed)]
 
-    def attack(self, images, keypoints, sample_weight=None, seed=0):
+    def attack(self, images, keypoints, sample_weight=None, seed=0) -> Tensor:
         """Adversarial images.
 
         Args:
@@ -75,7 +76,7 @@ class AdversarialTraining(OwnViewsModel):
         # lose the small gradients of a large batch.
         return loss * ops.cast(ops.shape(images)[0], "float32")
 
-    def training_config(self):
+    def training_config(self) -> dict:
         return super().training_config() | {
             "eps": self.eps,
             "steps": self.steps,

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_shr import _random
+from keras_shr._typing import Tensor
 from keras_shr.errors import KerasShrError
 from keras_shr.losses import reduce_keypoints
 from keras_shr.methods import _photometric as photometric
@@ -161,16 +162,16 @@ class AugMix(OwnViewsModel):
         self.temperature, self.consistency = temperature, consistency
 
     @property
-    def views(self):
+    def views(self) -> int:
         return 3 if self.consistency else 1
 
-    def make_views(self, images, keypoints, sample_weight, seed):
+    def make_views(self, images, keypoints, sample_weight, seed) -> list[Tensor]:
         options = {"width": self.width, "depth": self.depth, "level": self.level}
         if not self.consistency:
             return augmix(images, seed, **options)
         return [images, *augmix(images, seed, mixes=2, **options)]
 
-    def view_losses(self, target, maps, images, sample_weight):
+    def view_losses(self, target, maps, images, sample_weight) -> tuple[Tensor, Tensor | None]:
         supervision, stability = super().view_losses(target, maps, images, sample_weight)
         if self.consistency:
             raw = self.target == "gaussian" and self.correlation is None
@@ -180,7 +181,7 @@ class AugMix(OwnViewsModel):
             stability = reduce_keypoints(values, ops.ones_like(values, dtype="bool"), weights)
         return supervision, stability
 
-    def training_config(self):
+    def training_config(self) -> dict:
         return super().training_config() | {
             "width": self.width,
             "depth": self.depth,

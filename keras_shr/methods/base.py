@@ -38,11 +38,11 @@ class Method:
     model: type = PairedHeatmapModel
 
     @property
-    def paired(self):
+    def paired(self) -> bool:
         """Whether a step runs further versions of an image beside the first."""
         return self.views > 1
 
-    def build(self, network, /, **common):
+    def build(self, network, /, **common) -> PairedHeatmapModel:
         """A model, not yet compiled.
 
         Args:

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_shr import _random
+from keras_shr._typing import Tensor
 from keras_shr.errors import KerasShrError
 from keras_shr.losses import reduce_keypoints
 from keras_shr.methods._gradients import image_gradient
@@ -62,10 +63,10 @@ class LipschitzTraining(OwnViewsModel):
             )
         self.radius, self.iterations, self.bound = radius, iterations, bound
 
-    def make_views(self, images, keypoints, sample_weight, seed):
+    def make_views(self, images, keypoints, sample_weight, seed) -> list[Tensor]:
         return [images, images + self.steepest(images, seed)]
 
-    def steepest(self, images, seed, iterations=None):
+    def steepest(self, images, seed, iterations=None) -> Tensor:
         """The differences x' - x, of the images' shape: steps in which the maps move most.
 
         Args:
@@ -96,7 +97,7 @@ class LipschitzTraining(OwnViewsModel):
             0, self.iterations if iterations is None else iterations, iterate, start
         )
 
-    def slopes(self, maps, images):
+    def slopes(self, maps, images) -> Tensor:
         """`|r(x') - r(x)| / |x' - x|`, `(batch, keypoints)`, images in units of 255.
 
         Args:
@@ -108,14 +109,14 @@ class LipschitzTraining(OwnViewsModel):
         change = ops.where(moved, ops.sqrt(ops.where(moved, squared, 1.0)), 0.0)
         return change * 255.0 / ops.reshape(_norm(images[1] - images[0]), (-1, 1))
 
-    def view_losses(self, target, maps, images, sample_weight):
+    def view_losses(self, target, maps, images, sample_weight) -> tuple[Tensor, Tensor | None]:
         supervision, _ = super().view_losses(target, maps, images, sample_weight)
         excess = ops.square(ops.maximum(self.slopes(maps, images) - self.bound, 0.0))
         weights = self.keypoint_weights(target, sample_weight)
         penalty = reduce_keypoints(excess, ops.ones_like(excess, dtype="bool"), weights)
         return supervision, penalty
 
-    def training_config(self):
+    def training_config(self) -> dict:
         return super().training_config() | {
             "radius": self.radius,
             "iterations": self.iterations,

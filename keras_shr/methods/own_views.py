@@ -14,7 +14,9 @@ class OwnViewsModel(PairedHeatmapModel):
     `make_views`, `view_losses` and, for its own arguments, `training_config`.
     """
 
-    views = 1
+    @property
+    def views(self) -> int:
+        return 1
 
     def __init__(self, network, **kwargs):
         given = kwargs

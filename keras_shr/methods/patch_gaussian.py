@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_shr import _random
+from keras_shr._typing import Tensor
 from keras_shr.errors import KerasShrError
 from keras_shr.methods.base import Method
 from keras_shr.methods.own_views import OwnViewsModel
@@ -68,10 +69,10 @@ class PatchGaussian(OwnViewsModel):
             )
         self.max_patch, self.max_sigma = max_patch, max_sigma
 
-    def make_views(self, images, keypoints, sample_weight, seed):
+    def make_views(self, images, keypoints, sample_weight, seed) -> list[Tensor]:
         return [patch_gaussian(images, seed, self.max_patch, self.max_sigma)]
 
-    def training_config(self):
+    def training_config(self) -> dict:
         own = {"max_patch": self.max_patch, "max_sigma": self.max_sigma}
         return super().training_config() | own
 

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_shr._typing import Tensor
 from keras_shr.errors import KerasShrError
 
 
@@ -69,7 +70,7 @@ def ratio(total, count):
     return ops.where(empty, ops.full_like(result, float("nan")), result)
 
 
-def weighted_mean(values, weights=None):
+def weighted_mean(values, weights=None) -> Tensor:
     """Mean of `values` `(batch, keypoints)` under `weights` of the same shape, a scalar.
 
     NaN where the weights sum to 0, which is to be read as "no value".

@@ -8,6 +8,7 @@ import math
 
 from keras import ops
 
+from keras_shr._typing import Tensor
 from keras_shr.data.records import PROTOCOL_PIXELS
 from keras_shr.errors import KerasShrError
 from keras_shr.metrics._arrays import as_float, check_keypoints, spread_weights
@@ -42,7 +43,7 @@ def check_visibility(visibility):
     return visibility
 
 
-def keypoint_weights(y_true, visibility="all", sample_weight=None):
+def keypoint_weights(y_true, visibility="all", sample_weight=None) -> Tensor:
     """Weight of each keypoint in a metric, `(batch, keypoints)`.
 
     Args:
@@ -92,7 +93,7 @@ def resolve_normalize(normalize, skeleton=None):
     )
 
 
-def normalizer(y_true, normalize, scale=1.0):
+def normalizer(y_true, normalize, scale=1.0) -> Tensor:
     """The length that a sample's errors are divided by, `(batch, 1)`, in px after `scale`.
 
     Args:
@@ -131,7 +132,7 @@ def normalizer(y_true, normalize, scale=1.0):
     return ops.where(usable, length * scale, ops.full_like(length, float("nan")))
 
 
-def keypoint_errors(y_true, y_pred, scale=1.0, normalize=None, worst=WORST_DISTANCE):
+def keypoint_errors(y_true, y_pred, scale=1.0, normalize=None, worst=WORST_DISTANCE) -> Tensor:
     """Distance of each prediction from its label, `(batch, keypoints)`.
 
     In px after `scale`, or divided by `normalizer` where one is asked for.

@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_shr._typing import Tensor
 from keras_shr.errors import KerasShrError
 from keras_shr.metrics._accumulate import AccumulatedMean
 from keras_shr.metrics._arrays import ratio
@@ -61,14 +62,14 @@ class PCK(AccumulatedMean):
         self.scale = float(scale)
         self.visibility = check_visibility(visibility)
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    def update_state(self, y_true, y_pred, sample_weight=None) -> None:
         errors, weights = errors_and_weights(
             y_true, y_pred, self.scale, self.normalize, self.visibility, sample_weight, worst=_INF
         )
         within, total = weight_within(errors, weights, (self.threshold,))
         self._add(within[0], total)
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {
             **super().get_config(),
             "threshold": self.threshold,
@@ -131,7 +132,7 @@ class KeypointAUC(AccumulatedMean):
         count = (num_keypoints,) if self._rule.per_keypoint else ()
         self._make_state((len(self.thresholds), *count), count_shape=count)
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    def update_state(self, y_true, y_pred, sample_weight=None) -> None:
         errors, weights = errors_and_weights(
             y_true, y_pred, self.scale, None, self.visibility, sample_weight, worst=_INF
         )
@@ -142,17 +143,20 @@ class KeypointAUC(AccumulatedMean):
             *weight_within(errors, weights, rule.thresholds, rule.inclusive, rule.per_keypoint)
         )
 
-    def result(self):
-        return area(*self._sums(), self._rule.weights) if self._variables else float("nan")
+    def result(self) -> Tensor:
+        if not self._variables:
+            return float("nan")
+        within, total = self._sums()
+        return area(within, total, self._rule.weights)
 
-    def curve(self):
+    def curve(self) -> Tensor:
         """PCK at each threshold, `(thresholds,)`, over all keypoints counted alike."""
         within, total = self._sums()
         if self._rule.per_keypoint:
             within, total = keras.ops.sum(within, axis=-1), keras.ops.sum(total)
         return ratio(within, total * keras.ops.ones_like(within))
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {
             **super().get_config(),
             "convention": self.convention,

@@ -108,5 +108,5 @@ class NME(_MeanError):
         normalize = resolve_normalize(normalize, skeleton)
         super().__init__(normalize, scale, visibility, worst, name, dtype)
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {**super().get_config(), "normalize": self.normalize}

@@ -10,6 +10,7 @@ A NaN or Inf prediction is never within a threshold, and is `worst` px away (the
 
 from keras import ops
 
+from keras_shr._typing import Tensor
 from keras_shr.metrics._arrays import (
     as_float,
     check_keypoints,
@@ -25,7 +26,7 @@ _INF = float("inf")
 
 def pck(
     y_true, y_pred, threshold, *, normalize=None, scale=1.0, visibility="all", sample_weight=None
-):
+) -> Tensor:
     """Share of keypoints at most `threshold` from their label.
 
     Args:
@@ -51,7 +52,7 @@ def pck(
 
 def pck_curve(
     y_true, y_pred, thresholds, *, normalize=None, scale=1.0, visibility="all", sample_weight=None
-):
+) -> Tensor:
     """`pck` at each of `thresholds`: `(len(thresholds),)`.
 
     Args:
@@ -72,7 +73,7 @@ def pck_curve(
 
 def keypoint_auc(
     y_true, y_pred, convention_name="ours", *, scale=1.0, visibility="all", sample_weight=None
-):
+) -> Tensor:
     """Area under the PCK curve over 0 to 30 px, under a named convention.
 
     Args:
@@ -96,7 +97,7 @@ def keypoint_auc(
 
 def end_point_error(
     y_true, y_pred, *, scale=1.0, visibility="all", sample_weight=None, worst=WORST_DISTANCE
-):
+) -> Tensor:
     """Mean distance between prediction and label in px.
 
     Args:
@@ -122,7 +123,7 @@ def nme(
     visibility="all",
     sample_weight=None,
     worst=WORST_DISTANCE,
-):
+) -> Tensor:
     """Mean distance between prediction and label, in lengths of `normalize`.
 
     Args:
@@ -140,7 +141,7 @@ def nme(
     )
 
 
-def displacements(clean, perturbed, *, scale=1.0, worst=WORST_DISTANCE):
+def displacements(clean, perturbed, *, scale=1.0, worst=WORST_DISTANCE) -> Tensor:
     """How far each predicted keypoint moved between an image and its perturbed copy.
 
     Args:
@@ -161,7 +162,7 @@ def displacements(clean, perturbed, *, scale=1.0, worst=WORST_DISTANCE):
 
 def mean_squared_displacement(
     clean, perturbed, *, scale=1.0, sample_weight=None, worst=WORST_DISTANCE
-):
+) -> Tensor:
     """The paper's R (eq. 10, as a mean): squared displacement in px², over all keypoints.
 
     Args:
@@ -177,7 +178,7 @@ def mean_squared_displacement(
 
 def stability_curve(
     clean, perturbed, thresholds=STABILITY_THRESHOLDS, *, scale=1.0, sample_weight=None
-):
+) -> Tensor:
     """Share of keypoints that moved at most P px, for each P of `thresholds`.
 
     Args:
@@ -191,7 +192,7 @@ def stability_curve(
     return _share(*weight_within(moved, spread_weights(sample_weight, moved), thresholds))
 
 
-def stable_at(clean, perturbed, p, *, scale=1.0, sample_weight=None):
+def stable_at(clean, perturbed, p, *, scale=1.0, sample_weight=None) -> Tensor:
     """Share of keypoints that moved at most `p` px.
 
     Args:
@@ -204,7 +205,7 @@ def stable_at(clean, perturbed, p, *, scale=1.0, sample_weight=None):
     return stability_curve(clean, perturbed, (p,), scale=scale, sample_weight=sample_weight)[0]
 
 
-def ruc(clean, perturbed, *, scale=1.0, sample_weight=None):
+def ruc(clean, perturbed, *, scale=1.0, sample_weight=None) -> Tensor:
     """Robustness under the curve: the mean of `stable_at` over P = 0, 1, ... 30 px.
 
     Args:

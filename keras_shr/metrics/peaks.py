@@ -44,10 +44,10 @@ class PeakSpread(_HeatmapMean):
         super().__init__(name or f"D_{n}", dtype)
         self.n = int(n)
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    def update_state(self, y_true, y_pred, sample_weight=None) -> None:
         self._update(peak_spread(y_pred, self.n), sample_weight)
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {**super().get_config(), "n": self.n}
 
 
@@ -68,7 +68,7 @@ class PeakGap(_HeatmapMean):
     def __init__(self, name="D_1_2", dtype=None):
         super().__init__(name, dtype)
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    def update_state(self, y_true, y_pred, sample_weight=None) -> None:
         self._update(peak_gap(y_pred), sample_weight)
 
 
@@ -98,12 +98,12 @@ class Theorem3Share(_HeatmapMean):
         self.form = form
         self.normalize = normalize
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    def update_state(self, y_true, y_pred, sample_weight=None) -> None:
         clean = normalize_maps(y_true, self.normalize)
         perturbed = normalize_maps(y_pred, self.normalize)
         self._update(theorem3_holds(clean, perturbed, self.form), sample_weight)
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {**super().get_config(), "form": self.form, "normalize": self.normalize}
 
 
@@ -121,5 +121,5 @@ class UnmovedShare(_HeatmapMean):
     def __init__(self, name="unmoved", dtype=None):
         super().__init__(name, dtype)
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    def update_state(self, y_true, y_pred, sample_weight=None) -> None:
         self._update(argmax_unmoved(y_true, y_pred), sample_weight)

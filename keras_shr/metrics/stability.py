@@ -9,6 +9,7 @@ always answers the same point has R = 0 and RUC = 1: never show them without an 
 import keras
 from keras import ops
 
+from keras_shr._typing import Tensor
 from keras_shr.errors import KerasShrError
 from keras_shr.metrics._accumulate import AccumulatedMean
 from keras_shr.metrics._arrays import ratio, spread_weights, weighted_sum
@@ -58,11 +59,11 @@ class R(_Stability):
     def __init__(self, scale=1.0, worst=WORST_DISTANCE, name="R", dtype=None):
         super().__init__(scale, worst, name, dtype)
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    def update_state(self, y_true, y_pred, sample_weight=None) -> None:
         moved, weights = self._moved(y_true, y_pred, sample_weight)
         self._add(weighted_sum(moved * moved, weights), ops.sum(weights))
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {**super().get_config(), "worst": self.worst}
 
 
@@ -85,11 +86,12 @@ class StableAtP(_Stability):
         super().__init__(scale, _INF, name or f"stable_at_{p:g}", dtype)
         self.p = float(p)
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
-        within, total = weight_within(*self._moved(y_true, y_pred, sample_weight), (self.p,))
+    def update_state(self, y_true, y_pred, sample_weight=None) -> None:
+        moved, weights = self._moved(y_true, y_pred, sample_weight)
+        within, total = weight_within(moved, weights, (self.p,))
         self._add(within[0], total)
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {**super().get_config(), "p": self.p}
 
 
@@ -111,13 +113,14 @@ class RUC(_Stability):
     def __init__(self, scale=1.0, name="RUC", dtype=None):
         super().__init__(scale, _INF, name, dtype, self.thresholds)
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
-        self._add(*weight_within(*self._moved(y_true, y_pred, sample_weight), self.thresholds))
+    def update_state(self, y_true, y_pred, sample_weight=None) -> None:
+        moved, weights = self._moved(y_true, y_pred, sample_weight)
+        self._add(*weight_within(moved, weights, self.thresholds))
 
-    def curve(self):
+    def curve(self) -> Tensor:
         """Stable-at-P for each P of `thresholds`: `(31,)`."""
         within, total = self._sums()
         return ratio(within, total * ops.ones_like(within))
 
-    def result(self):
+    def result(self) -> Tensor:
         return ops.mean(self.curve())

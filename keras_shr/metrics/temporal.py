@@ -6,11 +6,12 @@ column is not looked at), and gives px per frame for each keypoint, to be averag
 
 from keras import ops
 
+from keras_shr._typing import Tensor
 from keras_shr.errors import KerasShrError
 from keras_shr.metrics._arrays import as_float, check_keypoints
 
 
-def acceleration(track, *, scale=1.0):
+def acceleration(track, *, scale=1.0) -> Tensor:
     """`‖p(t+1) − 2 p(t) + p(t−1)‖`: what is left of the motion when even speed is taken out.
 
     Needs no labels. A hand that really accelerates has some too, so compare trackers on one video,
@@ -27,7 +28,7 @@ def acceleration(track, *, scale=1.0):
     return _length(points[2:] - 2 * points[1:-1] + points[:-2]) * scale
 
 
-def jitter(track, labels, *, scale=1.0):
+def jitter(track, labels, *, scale=1.0) -> Tensor:
     """`‖(p(t+1) − p(t)) − (y(t+1) − y(t))‖`: frame-to-frame displacement less the true motion.
 
     A constant offset from the label is no jitter; an offset that changes is.

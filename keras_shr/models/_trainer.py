@@ -10,6 +10,7 @@ loss scaling all see the whole of it (`keras_shr._replicas`).
 """
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 import keras
 from keras import ops
@@ -42,7 +43,13 @@ class LossMean(keras.metrics.Mean):
         super().update_state(values, sample_weight)
 
 
-class _Trainer:
+if TYPE_CHECKING:  # what the trainer is mixed into
+    from keras import Model as _Model
+else:
+    _Model = object
+
+
+class _Trainer(_Model):
     def compile(self, optimizer=None, loss=None, metrics=None, **kwargs):
         """Like `keras.Model.compile`, with defaults for everything.
 
@@ -130,7 +137,9 @@ class _StatefulTrainer(_Trainer):
             return super().predict_on_batch(x)
         if "_predict_here" not in vars(self):
             # Past the tracking of layers, as it is no state.
-            object.__setattr__(self, "_predict_here", compiled(partial(self, training=False)))
+            object.__setattr__(
+                self, "_predict_here", compiled(partial(self.__call__, training=False))
+            )
         return keras.tree.map_structure(ops.convert_to_numpy, self._predict_here(x))
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
@@ -160,8 +169,11 @@ class _TorchTrainer(_Trainer):
         return super().train_step(self.make_pairs(data, batches_seen(self.optimizer)))
 
 
-_TRAINERS = {"tensorflow": _StatefulTrainer, "jax": _JaxTrainer, "torch": _TorchTrainer}
-PairTrainer = _TRAINERS[keras.config.backend()]
+if TYPE_CHECKING:
+    PairTrainer = _Trainer
+else:
+    _TRAINERS = {"tensorflow": _StatefulTrainer, "jax": _JaxTrainer, "torch": _TorchTrainer}
+    PairTrainer = _TRAINERS[keras.config.backend()]
 
 
 def _check_accumulation(optimizer):

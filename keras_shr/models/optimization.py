@@ -5,6 +5,7 @@ import math
 import keras
 from keras import ops
 
+from keras_shr._typing import Tensor
 from keras_shr.errors import KerasShrError
 
 
@@ -24,7 +25,7 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
     def __init__(self, peak=2e-3, total_steps=None, warmup=0.05, final=0.01):
         self.peak, self.total_steps, self.warmup, self.final = peak, total_steps, warmup, final
 
-    def __call__(self, step):
+    def __call__(self, step) -> Tensor:
         step = ops.cast(step, "float32")
         rise = max(1.0, self.warmup * (self.total_steps or 10_000))
         rate = self.peak * ops.minimum(1.0, (step + 1.0) / rise)
@@ -33,7 +34,7 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
             rate = rate * (self.final + (1 - self.final) * 0.5 * (1 + ops.cos(math.pi * progress)))
         return rate
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {
             "peak": self.peak,
             "total_steps": self.total_steps,
@@ -42,7 +43,7 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
         }
 
 
-def default_optimizer(peak=2e-3, accumulate=1):
+def default_optimizer(peak=2e-3, accumulate=1) -> keras.optimizers.Optimizer:
     """AdamW with `WarmupCosine` and the gradient's global norm clipped at 1.
 
     Args:

@@ -1,10 +1,13 @@
 """Paired training of any heatmap network: clean and perturbed images side by side."""
 
+from collections.abc import Callable
+
 import keras
 import numpy as np
 from keras import ops
 
 from keras_shr import _random, _replicas, losses
+from keras_shr._typing import Tensor
 from keras_shr.errors import KerasShrError
 from keras_shr.heatmaps import (
     gaussian_heatmap,
@@ -23,7 +26,10 @@ from keras_shr.perturbations import (
 )
 from keras_shr.skeletons import Skeleton
 
-TARGETS = {"highly_differentiated": highly_differentiated_heatmap, "gaussian": gaussian_heatmap}
+TARGETS: dict[str, Callable] = {
+    "highly_differentiated": highly_differentiated_heatmap,
+    "gaussian": gaussian_heatmap,
+}
 STABILITY_LOSSES = {"mst": losses.MaximumStabilityLoss, "st": losses.StabilityLoss}
 
 
@@ -167,12 +173,12 @@ class PairedHeatmapModel(PairTrainer, KeypointPrediction, keras.Model):
             augmentation = RandomKeypointAffine(**{"flip_order": order} | augmentation)
         return augmentation
 
-    def build(self, input_shape):
+    def build(self, input_shape) -> None:
         self.built = True
 
     # Forward
 
-    def call(self, images, training=False):
+    def call(self, images, training=False) -> Tensor | list[Tensor]:
         """Heatmaps r `(batch, h, w, keypoints)`, float32, of images in 0..255.
 
         In training a list of them where the network has several outputs.
@@ -182,7 +188,7 @@ class PairedHeatmapModel(PairTrainer, KeypointPrediction, keras.Model):
             return self.output_maps(logits[-1], training)
         return [self.output_maps(stack, training) for stack in logits]
 
-    def output_maps(self, logits, training=False):
+    def output_maps(self, logits, training=False) -> Tensor:
         """r from the network's logits z, as in the table of the class.
 
         Args:
@@ -199,7 +205,7 @@ class PairedHeatmapModel(PairTrainer, KeypointPrediction, keras.Model):
             maps = self.correlation(maps)
         return maps
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape) -> tuple:
         return (input_shape[0], *self.heatmap_size, self.num_keypoints)
 
     # Training
@@ -208,17 +214,17 @@ class PairedHeatmapModel(PairTrainer, KeypointPrediction, keras.Model):
     # (keras_shr.methods).
 
     @property
-    def views(self):
+    def views(self) -> int:
         """How many versions of each image a training step runs."""
         wanted = self.supervise_perturbed or self.stability_loss is not None
         return 2 if wanted and self.perturbations is not None else 1
 
     @property
-    def paired(self):
+    def paired(self) -> bool:
         """Whether a training step runs further versions beside the clean images."""
         return self.views > 1
 
-    def make_views(self, images, keypoints, sample_weight, seed):
+    def make_views(self, images, keypoints, sample_weight, seed) -> list[Tensor]:
         """The versions of a batch that a training step runs: here clean, then perturbed.
 
         Args:
@@ -235,7 +241,7 @@ class PairedHeatmapModel(PairTrainer, KeypointPrediction, keras.Model):
         arguments = self.perturbations, self.severities, self.force_perturbations
         return [images, perturb(images, seed, *arguments)]
 
-    def view_losses(self, target, maps, images, sample_weight):
+    def view_losses(self, target, maps, images, sample_weight) -> tuple[Tensor, Tensor | None]:
         """The losses of one stack of a network in a training step.
 
         Args:
@@ -256,7 +262,7 @@ class PairedHeatmapModel(PairTrainer, KeypointPrediction, keras.Model):
             stability = self.stability_loss(maps[0], maps[1], weights)
         return supervision / len(supervised), stability
 
-    def make_pairs(self, data, step):
+    def make_pairs(self, data, step) -> tuple[Tensor, dict, Tensor | None]:
         """The batch that a training step sees.
 
         Args:
@@ -285,7 +291,7 @@ class PairedHeatmapModel(PairTrainer, KeypointPrediction, keras.Model):
         weight = weight(step) if callable(weight) else ops.convert_to_tensor(weight, "float32")
         return images, {"keypoints": keypoints, "stability_weight": weight}, sample_weight
 
-    def targets(self, keypoints):
+    def targets(self, keypoints) -> Tensor:
         """Target maps `(batch, h, w, keypoints)` for keypoints in image pixels."""
         keypoints = ops.cast(keypoints, "float32")
         visible = keypoints[..., 2:] >= self.min_visibility
@@ -293,7 +299,9 @@ class PairedHeatmapModel(PairTrainer, KeypointPrediction, keras.Model):
         keypoints = image_to_heatmap(keypoints, self.image_size, self.heatmap_size)
         return TARGETS[self.target](keypoints, self.heatmap_size, **self.target_options)
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+    def compute_loss(
+        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
+    ) -> Tensor:
         """Supervision plus lambda times stability; supervision of clean images in evaluation.
 
         Of a network with several outputs each takes both losses, and their mean counts.
@@ -324,7 +332,7 @@ class PairedHeatmapModel(PairTrainer, KeypointPrediction, keras.Model):
             loss = loss + ops.cast(extra_loss, "float32")
         return loss
 
-    def keypoint_weights(self, target, sample_weight=None):
+    def keypoint_weights(self, target, sample_weight=None) -> Tensor:
         """float32 `(batch, keypoints)`: 0 where there is no target, else the sample's weight.
 
         Args:
@@ -337,7 +345,7 @@ class PairedHeatmapModel(PairTrainer, KeypointPrediction, keras.Model):
             weights = weights * (extra[:, None] if len(extra.shape) == 1 else extra)
         return weights
 
-    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+    def compute_metrics(self, x, y, y_pred, sample_weight=None) -> dict:
         """Keypoint metrics of the clean images, in image pixels."""
         keypoints = y["keypoints"] if isinstance(y, dict) else y
         keypoints = ops.cast(keypoints, "float32")
@@ -350,7 +358,7 @@ class PairedHeatmapModel(PairTrainer, KeypointPrediction, keras.Model):
 
     # Saving
 
-    def training_config(self):
+    def training_config(self) -> dict:
         """The constructor's arguments other than the network."""
         return {
             "skeleton": self.skeleton and self.skeleton.to_dict(),
@@ -372,13 +380,13 @@ class PairedHeatmapModel(PairTrainer, KeypointPrediction, keras.Model):
             "trainable": self.trainable,
         }
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {"network": keras.saving.serialize_keras_object(self.network)} | (
             self.training_config()
         )
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(cls, config, custom_objects=None) -> "PairedHeatmapModel":
         config = dict(config)
         if isinstance(config.get("network"), dict):
             config["network"] = keras.saving.deserialize_keras_object(

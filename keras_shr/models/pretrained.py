@@ -37,7 +37,7 @@ def pretrained_path(name) -> Path:
     )
 
 
-def load_trained(path_or_name):
+def load_trained(path_or_name) -> keras.Model:
     """A saved model, not compiled. Code inside the file (Lambda layers) is refused, not run.
 
     Args:

@@ -117,7 +117,7 @@ class StableHeatmapRegressor(PairedHeatmapModel):
         kwargs.setdefault("augmentation", {})
         super().__init__(network, **kwargs)
 
-    def get_backbone(self):
+    def get_backbone(self) -> keras.Model:
         """The model from images in 0..255 to feature maps, inside `network`.
 
         A stacked hourglass is one piece, so it is the whole `network`, logits and all.
@@ -130,7 +130,7 @@ class StableHeatmapRegressor(PairedHeatmapModel):
     @classmethod
     def from_pretrained(
         cls, path_or_name, num_keypoints=None, skeleton=None, freeze=False, **changes
-    ):
+    ) -> "StableHeatmapRegressor":
         """A trained model, ready to use or to fine-tune on other keypoints.
 
         Args:
@@ -177,7 +177,7 @@ class StableHeatmapRegressor(PairedHeatmapModel):
             model.get_backbone().trainable = False
         return model
 
-    def get_config(self):
+    def get_config(self) -> dict:
         # Weights come from the saved file, not from where training began.
         config = self._architecture | {"weights": None}
         if isinstance(config["backbone"], keras.Model):
@@ -185,6 +185,6 @@ class StableHeatmapRegressor(PairedHeatmapModel):
         return config | self.training_config()
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(cls, config, custom_objects=None) -> "StableHeatmapRegressor":
         # What a file says here could name any file of this machine, or make it download one.
         return cls(**(config | {"weights": None}))

@@ -2,6 +2,7 @@
 
 from fnmatch import fnmatchcase
 
+import keras
 import numpy as np
 from keras import layers
 
@@ -24,7 +25,9 @@ IDLE_SKIPS = ("*.skip_layer.conv.*",)
 """Keys of the hourglass authors' port that no image passes through: residuals of equal width."""
 
 
-def from_torch(model, state_dict, ignore=CLASSIFIER_HEADS + COARSE_BRANCHES + IDLE_SKIPS):
+def from_torch(
+    model, state_dict, ignore=CLASSIFIER_HEADS + COARSE_BRANCHES + IDLE_SKIPS
+) -> keras.Model:
     """Loads a PyTorch state dict into a Keras model whose layers are named after torch's modules.
 
     `vgg19_bn` and the `shufflenet_v2` family have torchvision's names, the `hrnet` family timm's,
@@ -66,7 +69,7 @@ def from_torch(model, state_dict, ignore=CLASSIFIER_HEADS + COARSE_BRANCHES + ID
     return model
 
 
-def state_dict_shapes(model):
+def state_dict_shapes(model) -> dict[str, tuple[int, ...]]:
     """What `from_torch` wants for `model`: each key with its shape in PyTorch's order of axes."""
     return {key: shape for key, (_, _, shape, _) in _slots(model).items()}
 

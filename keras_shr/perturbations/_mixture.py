@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from keras_shr import _random
+from keras_shr._typing import Tensor
 from keras_shr.errors import KerasShrError
 from keras_shr.perturbations import _common as common
 from keras_shr.perturbations._registry import NATIVE
@@ -24,7 +25,7 @@ def perturb(
     perturbations=TRAINING_PERTURBATIONS,
     severities=SEVERITIES,
     force=False,
-):
+) -> Tensor:
     """Perturb each image with a random kind at a random severity.
 
     Args:
@@ -52,7 +53,7 @@ def perturb_with_labels(
     perturbations=TRAINING_PERTURBATIONS,
     severities=SEVERITIES,
     force=False,
-):
+) -> tuple[Tensor, Tensor, Tensor]:
     """`perturb`, and what was drawn.
 
     Args:
@@ -142,7 +143,7 @@ def _at(seed, block):
     return seed if isinstance(block, int) else _random.at_row(seed, block)
 
 
-def perturb_kind(images, kind, severity, seed, force=False):
+def perturb_kind(images, kind, severity, seed, force=False) -> Tensor:
     """Perturb all images with one kind.
 
     Args:

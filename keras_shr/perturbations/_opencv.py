@@ -99,7 +99,8 @@ def chamfer_distance(edges, far):
 
 def _strides(length):
     """Numbers of which some add up to each whole number below `length`."""
-    strides, reach, most = [], 0, int(np.ceil(length)) - 1
+    strides: list[int] = []
+    reach, most = 0, int(np.ceil(length)) - 1
     while reach < most:
         strides.append(min(2 ** len(strides), most - reach))
         reach += strides[-1]

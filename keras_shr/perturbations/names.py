@@ -42,7 +42,7 @@ SENSOR_PERTURBATIONS = (
 """Lens and sensor faults, beyond the paper: for evaluation alone, see `sensor`."""
 
 
-def check_perturbations(perturbations, force=False):
+def check_perturbations(perturbations, force=False) -> tuple[str, ...]:
     """The names as a tuple, if each can be used in training; else `KerasShrError`.
 
     Args:
@@ -71,7 +71,7 @@ def check_perturbations(perturbations, force=False):
     return names
 
 
-def check_severities(severities):
+def check_severities(severities) -> tuple[int, ...]:
     """The severities as a tuple of ints from 1 to 5; else `KerasShrError`."""
     if isinstance(severities, int | np.integer):
         severities = (severities,)

@@ -10,7 +10,7 @@ from keras_shr.errors import KerasShrError
 from keras_shr.perturbations.names import ALL_PERTURBATIONS, check_severities
 
 
-def perturb(image, kind, severity, seed):
+def perturb(image, kind, severity, seed) -> np.ndarray:
     """Perturb one image exactly as the reference library does.
 
     Args:

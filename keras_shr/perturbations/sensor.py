@@ -11,7 +11,7 @@ from keras_shr.errors import KerasShrError
 from keras_shr.perturbations.names import SENSOR_PERTURBATIONS, check_severities
 
 
-def perturb(image, kind, severity, seed):
+def perturb(image, kind, severity, seed) -> np.ndarray:
     """Perturb one image.
 
     Args:

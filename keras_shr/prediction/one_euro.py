@@ -32,13 +32,14 @@ class OneEuroFilter:
             raise KerasShrError(f"beta is {beta!r}; it must not be negative")
         self.frequency, self.min_cutoff, self.beta = float(frequency), min_cutoff, beta
         self.derivative_cutoff = derivative_cutoff
-        self.reset()
+        self._before: np.ndarray | None = None
+        self._speed: np.ndarray | float = 0.0
 
-    def reset(self):
+    def reset(self) -> None:
         """Forgets the past: the next call passes unchanged."""
-        self._before = self._speed = None
+        self._before, self._speed = None, 0.0
 
-    def __call__(self, points):
+    def __call__(self, points) -> np.ndarray:
         """The filtered points of the next frame.
 
         Args:

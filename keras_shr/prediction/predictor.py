@@ -28,7 +28,7 @@ class Prediction:
     heatmaps: np.ndarray | None = None
 
     @property
-    def scores(self):
+    def scores(self) -> np.ndarray:
         """The mean score of each box, `(boxes,)`."""
         return self.keypoints[..., 2].mean(-1)
 
@@ -117,13 +117,15 @@ class Predictor:
         if boxes is None:
             squares = [SquareBox.of_image(*picture.shape[:2])]
         else:
-            rows = [box_numbers(box) for box in boxes]
-            if None in rows:
-                box = list(boxes)[rows.index(None)]
-                raise DataError(
-                    f"{where}: box is {shown(box)}, expected [x, y, width, height] in pixels"
-                )
-            squares = [SquareBox.of_rectangle(*row, self.padding) for row in rows]
+            squares = []
+            for box in boxes:
+                row = box_numbers(box)
+                if row is None:
+                    raise DataError(
+                        f"{where}: box is {shown(box)}, expected [x, y, width, height] in pixels"
+                    )
+                x, y, width, height = row
+                squares.append(SquareBox.of_rectangle(x, y, width, height, self.padding))
         for square in squares:
             check_square(square, picture, self.size, where)
         return squares

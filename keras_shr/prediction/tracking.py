@@ -3,6 +3,7 @@
 import numpy as np
 
 from keras_shr.data.images import SquareBox
+from keras_shr.prediction.predictor import Prediction
 
 
 class Tracker:
@@ -35,13 +36,13 @@ class Tracker:
         self._first = box
         self.reset()
 
-    def reset(self):
+    def reset(self) -> None:
         """Starts over with the next frame."""
         self._square = None
         if self.filter is not None:
             self.filter.reset()
 
-    def __call__(self, frame, heatmaps=False):
+    def __call__(self, frame, heatmaps=False) -> Prediction:
         """The `Prediction` of the next frame, uint8 `(height, width, 3)`."""
         square = self._square
         if square is None:

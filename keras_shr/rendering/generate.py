@@ -16,7 +16,8 @@ def _hand(shared, index):
 
 
 def _frame(shared, index):
-    return _labelled(motion_frame(*shared, index))
+    seed, frames, size = shared
+    return _labelled(motion_frame(seed, frames, size, index))
 
 
 def _labelled(sample):

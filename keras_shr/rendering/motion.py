@@ -33,7 +33,8 @@ def pose_sequence(rng, frames, cycle=None):
         noise = draw_pose.normal(0, 0.05, (COUNT, 3)) * np.array([1, 0.5, 0.3])
         return limit(gesture(cycle[number % len(cycle)]) + noise)
 
-    poses, number, current = [], 1, following(0)
+    poses: list[np.ndarray] = []
+    number, current = 1, following(0)
     while len(poses) < frames:
         target, steps = following(number), int(draw_time.integers(16, 32))
         t = np.arange(steps) / steps

@@ -190,6 +190,6 @@ def _read_progress(path):
 
 def _write_progress(path, known):
     order = sorted(known)
-    arrays = {name: np.stack([known[i][name] for i in order]) for name in _ARRAYS}
+    arrays: dict = {name: np.stack([known[i][name] for i in order]) for name in _ARRAYS}
     with replacing(path) as temporary:
         np.savez(temporary, index=np.array(order), **arrays)

@@ -99,7 +99,8 @@ def render_picture(scene, hands, camera) -> Picture:
     height, width = scene.background.shape[:2]
     surfaces = [hand_surface(hand) for hand in hands]
     for number, thing in enumerate(scene.things):
-        surfaces.append(plain_surface(*thing_surface(*thing), THING + number))
+        vertices, triangles = thing_surface(*thing)
+        surfaces.append(plain_surface(vertices, triangles, THING + number))
     owner = np.repeat(np.arange(len(surfaces)), [len(s.triangles) for s in surfaces])
     surface = joined(surfaces)
     seen = rasterize(surface.vertices, surface.triangles, camera, height, width)

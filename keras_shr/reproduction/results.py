@@ -62,7 +62,7 @@ def write_tables(output, cells, size, data, tests=None):
             stay as they are.
     """
     output = Path(output)
-    rows = {name: [] for name in TABLES}
+    rows: dict = {name: [] for name in TABLES}
     for cell in cells:
         folder = output / "cells" / cell.key
         config = cell_config(cell, size, data[cell.data])

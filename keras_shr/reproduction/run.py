@@ -21,6 +21,7 @@ from keras_shr.files import (
     write_text,
 )
 from keras_shr.reproduction import clock
+from keras_shr.reproduction.cells import Cell
 from keras_shr.reproduction.clock import Deadline, Estimate, OutOfTime
 from keras_shr.reproduction.data_sets import load_test, make_data_set, parse_data
 from keras_shr.reproduction.measures import perturbed_pictures
@@ -42,7 +43,7 @@ def reproduce(
     time_limit=None,
     workers=0,
     say=clock.say,
-):
+) -> list[Cell]:
     """Trains and evaluates the cells of suites in `output` and writes its tables.
 
     The same call goes on where an earlier one stopped, also on another machine that has the

@@ -1,6 +1,7 @@
 """How large a comparison is: what all its cells share, so that it is fair."""
 
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from keras_shr.errors import KerasShrError
 from keras_shr.reproduction.suites import MAIN
@@ -61,7 +62,8 @@ class Size:
         Raises:
             KerasShrError: a name that is no setting, or a value of another type.
         """
-        fields, values = asdict(self), {}
+        fields = asdict(self)
+        values: dict[str, Any] = {}
         for name, value in assigned(assignments):
             if name not in fields:
                 raise KerasShrError(f"{name!r} is no setting; there are {', '.join(fields)}")

@@ -31,10 +31,10 @@ class Batches(keras.utils.PyDataset):
         self.each_pass = len(data) // batch_size
         self.steps = steps or self.each_pass
         self.epoch = first_epoch
-        self._order = (None, None)
+        self._order: tuple = (None, None)
 
     @property
-    def num_batches(self):
+    def num_batches(self) -> int:
         """Batches in an epoch."""
         return self.steps
 
@@ -45,20 +45,20 @@ class Batches(keras.utils.PyDataset):
         return self._order[1]
 
     @property
-    def first_step(self):
+    def first_step(self) -> int:
         """The number of this epoch's first batch, counted over all epochs."""
         return self.epoch * self.steps
 
-    def rows(self, step, start=0, stop=None):
+    def rows(self, step, start=0, stop=None) -> tuple[np.ndarray, np.ndarray]:
         """Images and keypoints of rows `start` to `stop` of batch `step`, over all epochs."""
         number, place = divmod(step, self.each_pass)
         chosen = self._pass(number)[place * self.batch_size : (place + 1) * self.batch_size]
         return self.data.images[chosen[start:stop]], self.data.keypoints[chosen[start:stop]]
 
-    def __getitem__(self, index):
+    def __getitem__(self, index) -> tuple[np.ndarray, np.ndarray]:
         return self.rows(self.first_step + index)
 
-    def on_epoch_end(self):
+    def on_epoch_end(self) -> None:
         """Keras says that an epoch is over: the next one has another order."""
         self.epoch += 1
 

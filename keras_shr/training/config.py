@@ -3,8 +3,10 @@
 import ast
 import dataclasses
 import runpy
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from keras_shr.errors import KerasShrError
 
@@ -78,7 +80,7 @@ class Config:
         return Config(**values)
 
 
-def assigned(words):
+def assigned(words) -> Iterator[tuple[str, Any]]:
     """Yields name and value of each `name=value` word; a value that is no literal is a string."""
     for word in words:
         name, equals, text = word.partition("=")

@@ -12,7 +12,7 @@ from keras_shr.errors import KerasShrError, first_line
 STRATEGIES = ("auto", "none", "mirrored", "multiworker")
 
 
-def find_devices(choice="auto"):
+def find_devices(choice="auto") -> "OneDevice":
     """The devices of a run.
 
     Call it before anything has been computed: TensorFlow connects its machines only at the start.

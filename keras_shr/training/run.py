@@ -46,7 +46,7 @@ def train(
     tensorboard=False,
     callbacks=(),
     strategy="auto",
-):
+) -> keras.Model:
     """Trains a `StableHeatmapRegressor`.
 
     The folder then holds `config.json`, `history.csv`, `pictures/`, `best.keras` (best validation

@@ -4,6 +4,7 @@ Each module holds one architecture as a function `(image_size, weights=None, **o
 a functional Keras model with its own preprocessing inside. `BACKBONES` says which names there are.
 """
 
+from collections.abc import Callable
 from functools import partial
 
 import keras
@@ -31,7 +32,7 @@ __all__ = [
     "vgg19_bn",
 ]
 
-BACKBONES = {
+BACKBONES: dict[str, Callable] = {
     **{f"hrnet_w{width}": partial(hrnet_finest, width=width) for width in HRNET_WIDTHS},
     "mobilenet_v2": mobilenet_v2,
     "resnet50": resnet50,

@@ -123,7 +123,7 @@ def _residual_block(x, convolutions, name):
     return x
 
 
-def _numbered(name):
+def _numbered(name) -> tuple[str, str, str]:
     return f"{name}.0", f"{name}.1", f"{name}.2"
 
 

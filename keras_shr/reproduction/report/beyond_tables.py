@@ -98,7 +98,7 @@ class Cost:
 
 def costs(results, data) -> dict[str, Cost]:
     """Method → `Cost` on the device that timed most methods of a data set."""
-    times = {}
+    times: dict = {}
     for row in results.rows["times.csv"]:
         if row["data"] == data and row["architecture"] == results.main and row["ms_per_step"] > 0:
             device = ", ".join(part for part in (row.get("backend"), row["device"]) if part)

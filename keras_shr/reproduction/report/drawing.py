@@ -116,7 +116,7 @@ def not_run_marks(axes, series):
 
 def legend(figure, axes, columns=4):
     """One legend below all panels, each method once."""
-    found = {}
+    found: dict = {}
     for one in np.ravel(axes):
         for handle, text in zip(*one.get_legend_handles_labels(), strict=True):
             found.setdefault(text, handle)

@@ -18,7 +18,7 @@ def fig1(results, folder) -> Figure:
     frames = sorted({row["frame"] for row in rows})
     methods = in_order(row["method"] for row in rows)
     pictures = _arrays(results.folder / "frames.npz").get("images")
-    found = {}
+    found: dict = {}
     for row in rows:
         found.setdefault((row["method"], row["frame"]), []).append(row)
     limits = _limits(rows, pictures)

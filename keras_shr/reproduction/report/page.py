@@ -194,7 +194,7 @@ def _machines(results):
     rows = results.rows["times.csv"]
     if not rows:
         return ""
-    found = {}
+    found: dict = {}
     for row in rows:
         key = tuple(row.get(k, "") for k in ("device", "backend", "versions"))
         cells, seconds = found.get(key, (0, 0.0))

@@ -13,7 +13,7 @@ from keras_shr.reproduction.report.methods import (
     data_label,
     label,
 )
-from keras_shr.reproduction.report.tables import Table, measured, quoted
+from keras_shr.reproduction.report.tables import Cell, Table, measured, quoted
 
 READING = (
     "Mean ± standard deviation over training seeds; where there is one seed, the 95 % interval "
@@ -43,7 +43,7 @@ def table1(results) -> Table:
         ("D_(1)(2)", "↑", (BASELINE, "hdhr"), ".3f", ""),
     ):
         for method in methods:
-            row = [f"{metric} {arrow} {label(method)}"]
+            row: list[str | Cell] = [f"{metric} {arrow} {label(method)}"]
             row += [
                 quoted(
                     paper.number("Table 1", data, method, metric),
@@ -71,7 +71,7 @@ def table2(results) -> Table:
     quoted_methods = (BASELINE, *paper.COMPARED, "hdhr", PAPER)
     ours = [m for m in (SUPERVISED, "augmix_no_jsd", OURS) if m in results.methods()]
     for method in (*quoted_methods, *ours):
-        row = [label(method)]
+        row: list[str | Cell] = [label(method)]
         row += [
             quoted(
                 paper.number("Table 2", data, method),
@@ -99,7 +99,7 @@ def table3(results) -> Table:
     for data in paper.DATA:
         table.splits.add(len(table.rows))
         for method in (BASELINE, PAPER):
-            row = [f"paper, {data_label(data)}: {label(method)}"]
+            row: list[str | Cell] = [f"paper, {data_label(data)}: {label(method)}"]
             columns = {"data": data, "method": method, "metric": "auc"}
             for kind in ("", *kinds):
                 value = paper.number("Table 3", data, method, kind=kind)
@@ -157,7 +157,9 @@ def fig8_table(results) -> Table:
             table.splits.add(len(table.rows))
             for method in FIG8_METHODS:
                 place = f"{data_label(data)}, " if len(results.data) > 1 else ""
-                row = [f"{place}{architecture_label(architecture)}: {label(method)}"]
+                row: list[str | Cell] = [
+                    f"{place}{architecture_label(architecture)}: {label(method)}"
+                ]
                 count = _parameters(results, method, data, architecture)
                 row.append(f"{count / 1e6:.2f} M" if count else "–")
                 for _, metric, group in _FIG8:

@@ -59,7 +59,7 @@ class Results:
         architectures = list(dict.fromkeys(row["architecture"] for row in cells))
         self.main = MAIN if MAIN in architectures else architectures[0]
         self.architectures = architectures
-        self._cells = {}
+        self._cells: dict = {}
         for row in cells:
             key = row["method"], row["architecture"], row["data"]
             self._cells.setdefault(key, {})[row["seed"]] = row
@@ -73,7 +73,7 @@ class Results:
                 continue
             key = row["metric"], row["group"], row["kind"], row["severity"]
             self._add(row, key, row["value"], row.get("low"), row.get("high"))
-        smoothness = {}
+        smoothness: dict = {}
         for row in self.rows["smoothness.csv"]:
             key = tuple(row[k] for k in ("method", "architecture", "data", "seed"))
             smoothness.setdefault(key, []).append(row)
@@ -90,7 +90,7 @@ class Results:
 
     def _average_kinds(self):
         """mPC and rPC: mean AUC over the fifteen kinds, and its share of the clean AUC."""
-        by_kind = {}
+        by_kind: dict = {}
         for key, seeds in self._values.items():
             if key[3] == "auc" and key[4] in (SEEN, UNSEEN) and key[5] and not key[6]:
                 by_kind.setdefault(key[:3], {})[key[5]] = seeds
@@ -144,11 +144,11 @@ class Results:
 
     def compare(self, one, other, data, how, metric, group=CLEAN, kind="", architecture=None):
         """`Comparison` of two methods, or None where one of them was not run."""
-        estimates = [
+        first, second = (
             self.estimate(method, data, metric, group, kind, architecture=architecture)
             for method in (one, other)
-        ]
-        if None in estimates:
+        )
+        if first is None or second is None:
             return None
         transform = np.log if how == "ratio" else np.asarray
         everyone = [
@@ -156,7 +156,7 @@ class Results:
             for key, seeds in self._values.items()
             if key[2:] == (data, metric, group, kind, "")
         ]
-        return compare(*estimates, how, pooled(everyone, transform))
+        return compare(first, second, how, pooled(everyone, transform))
 
     def progress(self, method, data, architecture=None) -> Progress:
         """How far a method's cells are and whether they pass the convergence rule."""

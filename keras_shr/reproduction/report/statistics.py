@@ -121,8 +121,8 @@ def compare(one, other, how, spread) -> Comparison:
         square += (float(stats.t.ppf(0.975, spread.freedom)) * error) ** 2
         covers.insert(0, "seeds")
     half = math.sqrt(square) if covers else math.nan
-    ends = (float(back(x)) for x in (value, value - half, value + half))
-    return Comparison(*ends, how, (one.n, other.n), " and ".join(covers))
+    middle, low, high = (float(back(x)) for x in (value, value - half, value + half))
+    return Comparison(middle, low, high, how, (one.n, other.n), " and ".join(covers))
 
 
 def _picture_error(estimate, transform):

@@ -59,7 +59,7 @@ def fig10(results, folder) -> Figure:
 
 def _surfaces(results):
     """(data, method) → a, b and the loss `(b, a)`, mean over seeds."""
-    cells = {}
+    cells: dict = {}
     for row in results.rows["surfaces.csv"]:
         if row["architecture"] == results.main:
             place = cells.setdefault((row["data"], row["method"]), {})
@@ -85,7 +85,7 @@ def _smoothness(results, method, data):
 
 def _images(results):
     """How many pictures the smoothness of each cell was measured on."""
-    counts = {}
+    counts: dict = {}
     for row in results.rows["smoothness.csv"]:
         key = tuple(row[k] for k in ("method", "architecture", "data", "seed"))
         counts[key] = counts.get(key, 0) + 1

@@ -73,7 +73,7 @@ class Table:
     @property
     def notes(self) -> list[str]:
         """What the marks in it mean."""
-        reasons = {}
+        reasons: dict = {}
         for cell in self.cells:
             for fault in cell.record["remark"].split("; ") if cell.mark else ():
                 name, place = label(cell.record["method"]), data_label(cell.record["data"])

@@ -80,7 +80,7 @@ def temporal(results, folder) -> Figure:
 
 def curves(results, folder) -> Figure:
     title = "Validation AUC in training"
-    found = {}
+    found: dict = {}
     for row in results.rows["curves.csv"]:
         if row["architecture"] == results.main and row.get("auc_clean") == row.get("auc_clean"):
             place = found.setdefault((row["data"], row["method"]), {})
