@@ -1,5 +1,5 @@
 """What `make` does, for any system: python tasks.py setup | demo | test | test-all | lint | docs |
-types | audit | matrix
+types | audit | matrix | mutate
 
 Each task first brings an environment up to date: `.venv` in the project, made with a Python from
 3.11 to 3.13 and installed from requirements.txt; nothing happens where that is done already.
@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 PYTHONS = ((3, 11), (3, 12), (3, 13))
 STAMP = "keras_shr-installed"
-TASKS = ("setup", "demo", "test", "test-all", "lint", "docs", "types", "audit", "matrix")
+TASKS = ("setup", "demo", "test", "test-all", "lint", "docs", "types", "audit", "matrix", "mutate")
 
 # What the second backend runs in `test`: the mathematics, where backends can differ. `test-all`
 # runs everything on both.
@@ -136,6 +136,11 @@ def audit(environment, arguments):
     run(python, "benchmarks/audit.py", *(arguments or ["--output", "results/audit.csv"]))
 
 
+def mutate(environment, arguments):
+    """Takes each protection out of a copy of the tree and shows the test that then fails."""
+    run(program(environment, "python"), "-m", "tests.mutations", *arguments)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("task", choices=TASKS)
@@ -157,8 +162,9 @@ def main():
         ruff = program(environment, "ruff")
         run(ruff, "check", ".")
         run(ruff, "format", "--check", ".")
-    elif options.task in ("docs", "types", "audit"):
-        {"docs": docs, "types": types, "audit": audit}[options.task](environment, options.arguments)
+    elif options.task in ("docs", "types", "audit", "mutate"):
+        tasks = {"docs": docs, "types": types, "audit": audit, "mutate": mutate}
+        tasks[options.task](environment, options.arguments)
     elif options.task != "setup":
         test(environment, options.task == "test-all", options.arguments)
 
