@@ -38,8 +38,8 @@ class Store:
             into the folder at the same time. None for all.
 
     Raises:
-        KerasShrError: a part that is none, or the folder holds predictions of other weights, data or settings, or any at
-            all without `resume`.
+        KerasShrError: a part that is none; a folder with predictions of other weights, data or
+            settings, or with any at all without `resume`.
     """
 
     def __init__(self, folder, name, manifest, resume=True, overwrite=False, part=None):
