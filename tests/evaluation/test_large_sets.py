@@ -80,16 +80,15 @@ def test_a_draw_at_a_time_is_what_all_at_once_would_be():
 
 
 def test_scoring_needs_little_memory_for_an_image():
-    """Before it went block by block a condition took about 2 kB an image."""
+    """A byte for each of 100 draws, and some for labels; all at once a condition takes 1 kB."""
     protocol = Protocol((64, 64), ("brightness", "spatter"), (1, 2, 3, 4, 5))
     block = answers(64, conditions=10)
 
     def peak(count):
         data = fakes.make_data(count)
-        bootstrap = Bootstrap(data.groups, 0, 20)
         blocks = (block for _ in range(count // 64))
         tracemalloc.start()
-        measure("m", blocks, data, protocol, bootstrap)
+        measure("m", blocks, data, protocol, Bootstrap(data.groups, 0, 100))
         found = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return found
