@@ -89,7 +89,7 @@ def score(options):
     import numpy as np
 
     from keras_shr.cli import main
-    from keras_shr.data import load_arrays, open_data
+    from keras_shr.data import MEMORY_BYTES, load_arrays, open_data
     from keras_shr.evaluation.protocol import Protocol
     from keras_shr.evaluation.runner import open_stores
     from keras_shr.evaluation.store import CHUNK
@@ -104,7 +104,7 @@ def score(options):
     protocol = Protocol((size, size))
     stores = open_stores(
         {path.stem: model},
-        load_arrays(open_data(f"prepared:{options.data}"), 1),
+        load_arrays(open_data(f"prepared:{options.data}"), 1, memory=MEMORY_BYTES),
         protocol,
         options.output / "report" / "predictions",
     )
