@@ -82,7 +82,8 @@ def _jax():
 def _torch():
     import torch
 
-    found = [Device("cpu:0", _cpu())]
+    # Not "cpu:0", which Keras takes for another device than "cpu" and copies all variables to.
+    found = [Device("cpu", _cpu())]
     if torch.backends.mps.is_available():
         found.append(Device("mps:0", "Apple GPU"))
     for number in range(torch.cuda.device_count()):

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_shr import _devices
 from keras_shr.models import PairedHeatmapModel
 from keras_shr.selftest.check import Failure, Skip
 
@@ -63,7 +64,7 @@ def check_learned(model, losses) -> str:
 def check_device(device):
     """A forward pass that agrees with the CPU's, and paired training steps."""
     images, _ = pictures()
-    with keras.device("cpu:0"):
+    with keras.device(_devices.devices()[-1].name):
         expected = ops.convert_to_numpy(small_model()(images.astype("float32")))
     with keras.device(device.name):
         model = small_model()
