@@ -1,17 +1,15 @@
 """The Stereo Hand Pose Tracking Benchmark in the layout in which it is published."""
 
-import io
-import zlib
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
 from keras_shr.data.base import FARTHEST, Reader, clean_keypoints, whole_number
 from keras_shr.data.hand_crop import hand_box
 from keras_shr.data.images import read_image
+from keras_shr.data.matlab import read_array
 from keras_shr.data.places import inside
-from keras_shr.errors import DataError, first_line
+from keras_shr.errors import DataError
 from keras_shr.skeletons import HAND_21
 
 TO_HAND_21 = (0, 17, 18, 19, 20, 13, 14, 15, 16, 9, 10, 11, 12, 5, 6, 7, 8, 1, 2, 3, 4)
@@ -25,7 +23,6 @@ SEQUENCES = {
 
 _RING_MCP = 13  # in HAND_21
 _HEIGHT, _WIDTH = 480, 640
-_COMPRESSED, _LONGEST = 15, 2**26  # a kind of element of MATLAB's files; bytes, 80 times STB's
 _SPLITS = {"train": "train", "training": "train"} | dict.fromkeys(
     ("test", "val", "evaluation"), "test"
 )
@@ -118,42 +115,13 @@ class STBReader(Reader):
 
 def _read_labels(path):
     """`handPara` of a label file as float64 `(frames, 21, 3)` in mm."""
-    from scipy.io import loadmat, whosmat
-
     try:
-        content = _inflated(path.read_bytes())
-        # SciPy follows cells in cells until the stack is full and the process dies, so the
-        # headers come first and other variables are not read at all.
-        found = {name: (shape, kind) for name, shape, kind in reversed(whosmat(content))}
-        shape, kind = found.get("handPara", ((), "missing"))
-        fits = len(shape) == 3 and shape[:2] == (3, 21) and shape[2] > 0
-        if fits and kind in ("double", "single"):
-            labels = loadmat(content, variable_names=["handPara"])["handPara"]
-            return labels.astype(np.float64).transpose(2, 1, 0)
-    # Damaged files raise ValueError, TypeError, zlib.error, OSError, NotImplementedError (v7.3)...
-    except Exception as error:
-        raise DataError(f"{path}: not a readable MATLAB file ({first_line(error)})") from error
-    described = f"{kind} of shape {shape}" if shape else kind
-    raise DataError(f"{path}: handPara is {described}, expected double of shape (3, 21, frames)")
-
-
-def _inflated(data):
-    """A MATLAB file with its compressed elements unpacked, as far as labels can be long."""
-    result, place = io.BytesIO(), 128
-    result.write(data[:place])
-    order: Literal["little", "big"] = "little" if data[126:128] == b"IM" else "big"
-    while place < len(data):
-        kind, size = (int.from_bytes(data[place + i : place + i + 4], order) for i in (0, 4))
-        element = data[place : place + 8 + size]
-        if kind == _COMPRESSED:
-            unpacker = zlib.decompressobj()
-            element = unpacker.decompress(element[8:], _LONGEST)
-            if unpacker.unconsumed_tail:
-                raise ValueError(f"it unpacks to more than {_LONGEST} bytes")
-        result.write(element)
-        place += 8 + size
-    result.seek(0)
-    return result
+        labels = read_array(path.read_bytes(), "handPara")
+    except ValueError as error:
+        raise DataError(f"{path}: not a readable MATLAB file ({error})") from error
+    if labels.ndim != 3 or labels.shape[:2] != (3, 21) or not labels.size:
+        raise DataError(f"{path}: handPara is of shape {labels.shape}, expected (3, 21, frames)")
+    return labels.astype(np.float64).transpose(2, 1, 0)
 
 
 def _project(xyz, sensor, path, stride):

@@ -1,47 +1,50 @@
-"""Valid bytes and valid JSON, damaged: hypothesis strategies for fuzzing."""
+"""Valid bytes and valid JSON, damaged by a random generator that hypothesis seeds."""
 
 import copy
 import json
 
-from hypothesis import strategies as st
-
 _NUMBERS = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 2**31 - 1, 2**31, 2**32 - 1, 2**63, 2**64 - 1)
+_MOST = 1_000_000  # bytes
 
 
-@st.composite
-def damaged_bytes(draw, seeds):
-    """One of `seeds` after one to four accidents."""
-    data = bytearray(draw(st.sampled_from(seeds)))
-    for _ in range(draw(st.integers(1, 4))):
-        place = draw(st.integers(0, len(data)))
-        length = draw(st.one_of(st.integers(1, 8), st.integers(1, max(1, len(data)))))
+def damaged_bytes(random, seeds):
+    """One of `seeds` after one to four accidents.
+
+    Args:
+        random: `random.Random`.
+        seeds: list of bytes.
+    """
+    data = bytearray(random.choice(seeds))
+    for _ in range(random.choice((1, 1, 1, 2, 4))):
+        place = random.randint(0, len(data))
+        length = random.randint(1, random.choice((1, 8, max(1, len(data)))))
         part = slice(place, place + length)
-        match draw(st.integers(0, 8)):
+        match random.randint(0, 8):
             case 0:  # a bit
                 if place < len(data):
-                    data[place] ^= 1 << draw(st.integers(0, 7))
+                    data[place] ^= 1 << random.randint(0, 7)
             case 1:  # noise
-                data[part] = draw(st.binary(max_size=8))
+                data[part] = random.randbytes(random.randint(0, 8))
             case 2:
-                data[place:place] = draw(st.binary(min_size=1, max_size=8))
+                data[place:place] = random.randbytes(random.randint(1, 8))
             case 3:
                 del data[part]
             case 4:
                 del data[place:]
             case 5:
-                data[place:place] = data[part] * draw(st.integers(1, 3))
+                data[place:place] = data[part] * random.randint(1, 3)
             case 6:  # of another file
-                other = draw(st.sampled_from(seeds))
-                start = draw(st.integers(0, len(other)))
+                other = random.choice(seeds)
+                start = random.randint(0, len(other))
                 data[part] = other[start : start + length]
             case 7:  # a number where lengths and offsets may be
-                size = draw(st.sampled_from((1, 2, 4, 8)))
-                number = draw(st.sampled_from(_NUMBERS)) % 2 ** (8 * size)
-                order = draw(st.sampled_from(("little", "big")))
+                size = random.choice((1, 2, 4, 8))
+                number = random.choice(_NUMBERS) % 2 ** (8 * size)
+                order = random.choice(("little", "big"))
                 data[place : place + size] = number.to_bytes(size, order)
             case 8:
                 data[part] = bytes(len(data[part]))
-    return bytes(data[:1_000_000])
+    return bytes(data[:_MOST])
 
 
 def _nested(depth):
@@ -93,17 +96,16 @@ def _places(value):
         yield from _places(value[key])
 
 
-@st.composite
-def damaged_json(draw, values):
-    """One of `values` after one to three exchanges, as bytes."""
-    value = {"top": copy.deepcopy(draw(st.sampled_from(values)))}
-    for _ in range(draw(st.integers(1, 3))):
+def _damaged_value(random, value):
+    value = {"top": copy.deepcopy(value)}
+    for _ in range(random.choice((1, 1, 1, 2, 3))):
         places = list(_places(value))
-        container, key = draw(st.sampled_from(places))
-        other, other_key = draw(st.sampled_from(places))
-        match draw(st.integers(0, 5)):
+        if not places:
+            break
+        (container, key), (other, other_key) = random.choices(places, k=2)
+        match random.randint(0, 5):
             case 0 | 1:
-                container[key] = copy.deepcopy(draw(st.sampled_from(_STRANGE)))
+                container[key] = copy.deepcopy(random.choice(_STRANGE))
             case 2:
                 if value is not container:
                     del container[key]
@@ -113,31 +115,31 @@ def damaged_json(draw, values):
                 if isinstance(container, list):
                     container.insert(key, copy.deepcopy(container[key]))
             case 5:
-                container[key] = draw(st.integers()) if draw(st.booleans()) else draw(st.floats())
-    return json.dumps(value.get("top")).encode("utf-8", "surrogatepass")
+                size = 10.0 ** random.randint(-3, 12)
+                number = random.uniform(-size, size)
+                container[key] = random.choice((number, round(number)))
+    return value["top"]
 
 
-DEEP = (b"[" * 100_000, b'{"a":' * 100_000, b"[" * 100_000 + b"]" * 100_000)
-"""JSON that a recursive parser cannot follow."""
+_DEEP = (b"[" * 100_000, b'{"a":' * 100_000, b"[" * 100_000 + b"]" * 100_000)
 
 
-def damaged_text(values, lines=False):
-    """JSON values, or lists of them that are written as lines, damaged in their values or in their
-    bytes."""
+def damaged_json(random, value, lines=False):
+    """A JSON value as UTF-8, damaged in its values, its bytes, or too deep for a recursive parser.
 
-    def written(value):
-        parts = value if lines else [value]
-        return "\n".join(json.dumps(part) for part in parts).encode()
+    Args:
+        random: `random.Random`.
+        value: the valid one.
+        lines: write a list as one line for each of its items.
+    """
+    kind = random.random()
+    if kind < 0.01:
+        return random.choice(_DEEP)
+    if kind < 0.7:
+        return _written(_damaged_value(random, value), lines)
+    return damaged_bytes(random, [_written(value, lines)])
 
-    def as_lines(text):
-        value = json.loads(text) if lines else None
-        if not isinstance(value, list):
-            return text
-        return "\n".join(json.dumps(part) for part in value).encode()
 
-    return st.one_of(
-        damaged_json(values).map(as_lines),
-        damaged_json(values).map(as_lines),
-        damaged_bytes([written(value) for value in values]),
-        st.sampled_from(DEEP),
-    )
+def _written(value, lines):
+    parts = value if lines and isinstance(value, list) else [value]
+    return "\n".join(map(json.dumps, parts)).encode()

@@ -253,7 +253,7 @@ MATS = {
     "opaque": lambda: _mat(_matrix(17, (3, 21, 2), b"handPara", NUMBERS)),
     "text": lambda: _mat(_matrix(4, (3, 21, 2), b"handPara", NUMBERS)),
     "cells": lambda: _mat(_matrix(1, (3, 21, 2), b"handPara", *[GOOD] * 126)),
-    "cells in cells": lambda: _mat(_matrix(1, (1, 1), b"handPara", _cells_in_cells(20_000))),
+    "cells in cells": lambda: _mat(_matrix(1, (1, 1), b"handPara", _cells_in_cells(3_000))),
     "too many frames": lambda: _mat(_matrix(6, (3, 21, 2**31 - 1), b"handPara", NUMBERS)),
     "negative frames": lambda: _mat(_matrix(6, (3, 21, -2), b"handPara", NUMBERS)),
     "no frames": lambda: _mat(_matrix(6, (3, 21, 0), b"handPara", _element(9, b""))),
@@ -306,8 +306,8 @@ def test_compressed_labels_are_read(stb):
 
 
 def test_other_variables_of_a_matlab_file_are_not_read(stb):
-    """Cells in cells fill the stack of SciPy's reader, which ends the process."""
-    deep = _matrix(1, (1, 1), b"other", _cells_in_cells(20_000))
+    """Cells in cells would fill the stack of a reader that follows them."""
+    deep = _matrix(1, (1, 1), b"other", _cells_in_cells(3_000))
     (stb / "labels" / "B2Counting_BB.mat").write_bytes(_mat(deep, GOOD))
     assert len(STBReader(stb)) == 2 + 3
 
