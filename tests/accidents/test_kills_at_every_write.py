@@ -94,7 +94,7 @@ def test_evaluate(tmp_path, monkeypatch):
     for whole, place in each_crash(command, tmp_path, only={"replace"}):
         goes_on(command, whole, place)
         kills += 1
-    assert kills > 10
+    assert kills >= 10
 
 
 @pytest.mark.slow
