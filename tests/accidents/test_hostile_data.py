@@ -29,7 +29,7 @@ from keras_shr.data import (
 )
 from keras_shr.data.pickles import load_array_pickle
 from keras_shr.data.places import FOLLOW_LINKS
-from keras_shr.data.shards import write_shard
+from keras_shr.data.shards import scan_shard, write_shard
 from keras_shr.errors import DataError
 from tests.accidents.measured import measured
 from tests.small_sets import grey_picture, make_coco, make_folder, make_rhd, make_stb, save
@@ -183,6 +183,22 @@ def test_a_pickle_changes_nothing_of_ours(tmp_path):
     for change in (b"}" + _text("x") + b"K\x01sb", state):
         path.write_bytes(_opcodes(b"]", change))
         with pytest.raises(DataError, match="it changes a list"):
+            load_array_pickle(path)
+
+
+def test_other_operations_are_refused(tmp_path):
+    """Sets, classes, extensions, references to elsewhere; calls of what cannot be called."""
+    path = tmp_path / "p"
+    for content, message in (
+        (b"\x8f", "it holds something else"),
+        (b"(\x91", "it holds something else"),
+        (_RECONSTRUCT + b")\x81", "it holds something else"),
+        (b"\x82\x01", "it holds something else"),
+        (b"Pelsewhere\n", "it holds something else"),
+        (b"K\x05)R", "it calls 5"),
+    ):
+        path.write_bytes(_opcodes(content))
+        with pytest.raises(DataError, match=message):
             load_array_pickle(path)
 
 
@@ -535,12 +551,13 @@ def test_lengths_beyond_the_file_take_no_memory(prepared, length):
     for read in (lambda p: PreparedReader(p)[0], _stream):
         with pytest.raises(DataError, match="record 0 at byte 0 is truncated"):
             read(prepared)
+    with pytest.raises(DataError, match="record 0 at byte 0 is truncated"):
+        list(scan_shard(path))
 
 
 def test_a_record_of_another_size_is_not_decoded(prepared, tmp_path):
     """A picture inside a record has the size of the manifest, by its header."""
     from keras_shr.data.examples import decode_example, encode_example
-    from keras_shr.data.shards import scan_shard
     from tests.accidents.bad_pictures import encoded, png_bomb
 
     found = Manifest.read(prepared)

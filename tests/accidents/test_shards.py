@@ -2,6 +2,7 @@
 file, and where there is one the record and the byte; no damage passes."""
 
 import contextlib
+import hashlib
 import json
 import re
 import shutil
@@ -21,7 +22,7 @@ from keras_shr.data import (
     tfrecord_dataset,
 )
 from keras_shr.data.examples import decode_example, encode_example
-from keras_shr.data.shards import record_offsets, scan_shard, write_shard
+from keras_shr.data.shards import check_shard, record_offsets, scan_shard, write_shard
 from keras_shr.errors import DataError
 from keras_shr.models import PairedHeatmapModel
 from tests.small_sets import make_folder
@@ -210,6 +211,19 @@ def test_the_ids_belong_to_the_manifest(folder):
     with pytest.raises(DataError, match=r"ids\.txt: cannot be read"):
         PreparedReader(folder)
     _stream(folder)
+
+
+def test_numbers_of_records_and_ids(folder):
+    """Each of the three places that count is compared with the others."""
+    shard = Manifest.read(folder).shards[1]
+    assert check_shard(folder, shard) == record_offsets(_shard(folder))
+    with pytest.raises(DataError, match="2 records, but the manifest says 3"):
+        check_shard(folder, shard._replace(records=3))
+    text = (folder / "ids.txt").read_text() + "more"
+    (folder / "ids.txt").write_text(text)
+    _set(ids_sha256=hashlib.sha256(text.encode()).hexdigest())(folder)
+    with pytest.raises(DataError, match=r"ids\.txt: 4 ids for 3 records"):
+        PreparedReader(folder)
 
 
 def _features(whole):

@@ -11,7 +11,7 @@ from prediction_helpers import SKELETON, lamp_model, lamps
 import keras_shr
 from keras_shr.data.images import SquareBox
 from keras_shr.errors import DataError, KerasShrError
-from keras_shr.prediction import OneEuroFilter, Predictor, Tracker
+from keras_shr.prediction import OneEuroFilter, Prediction, Predictor, Tracker
 
 POINTS = [(40, 60), (90, 50), (70, 20)]
 
@@ -19,6 +19,23 @@ POINTS = [(40, 60), (90, 50), (70, 20)]
 @pytest.fixture(scope="module")
 def predictor():
     return Predictor(lamp_model(), method="centroid")
+
+
+def test_a_track_does_not_grow_without_end():
+    """Keypoints in two corners of every crop, and sure of themselves."""
+
+    class Sure:
+        def squares(self, picture, boxes=None, where=""):
+            return [SquareBox.of_image(*picture.shape[:2])]
+
+        def predict_squares(self, pictures, squares, heatmaps=False):
+            left, top, side = squares[0][0]
+            corners = [[left, top, 1.0], [left + side, top + side, 1.0]]
+            return [Prediction(np.array([corners]), np.array([[left, top, side, side]]))]
+
+    track = Tracker(Sure())
+    sides = [track(np.zeros((48, 64, 3), np.uint8)).boxes[0, 2] for _ in range(60)]
+    assert max(sides) <= 128
 
 
 @given(
