@@ -88,7 +88,7 @@ def _snow(images, severity, parameters):
     strips = strips[:, :, _SNOW_REACH : _SNOW_REACH + half, _SNOW_SIDE : _SNOW_SIDE + width]
     layer = ops.concatenate([strips[:, 0], strips[:, 1, 2 * half - height :]], axis=1)
     layer = ops.round(layer * 255.0)
-    layer = ops.expand_dims(layer + ops.flip(layer, axis=(1, 2)), -1)
+    layer = ops.expand_dims(layer + ops.flip(ops.flip(layer, axis=1), axis=2), -1)
     weights = ops.convert_to_tensor(np.array(_GREY, "float32"))
     grey = ops.sum(images * weights, axis=-1, keepdims=True)
     keep = at_severity(_column(6), severity, 3)
