@@ -37,7 +37,7 @@ def main():
     backend, problems = os.environ.get("KERAS_BACKEND", "tensorflow"), 0
     folder = Path(tempfile.mkdtemp(prefix="kills-"))
     with Server(backend) as server:
-        assert server.run(COMMANDS["fit"], folder) == 0
+        assert server.command(COMMANDS["fit"], folder) == 0
         (folder / "out").rename(folder / "made")
         for name in arguments.commands or COMMANDS:
             started = time.monotonic()

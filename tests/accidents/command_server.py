@@ -1,13 +1,9 @@
-"""Starts commands without their seconds of imports, for tests that start and kill many.
+"""For `tests/fork_server.py`: runs commands of keras-shr.
 
-A process that has loaded the package, and has computed nothing yet, forks one for each line it
-reads: JSON with `arguments` and `log`. It answers with the number of the new process and, when that
-has ended, with its wait status. The network is a tiny one under MobileNetV2's name and the videos
-are short; all else is the command as it is.
+The network is a tiny one under MobileNetV2's name and the videos are short; all else is the command
+as it is.
 """
 
-import json
-import os
 import sys
 
 
@@ -26,47 +22,17 @@ def small_network(image_size, weights=None, alpha=1.0):
     return keras.Model(inputs, [fine, coarse], name="small")
 
 
-def serve():
-    """Until standard input ends."""
+def prepare():
+    """A function that runs the command with the given words."""
     from keras_shr import cli, evaluation, export, reproduction, training  # noqa: F401
     from keras_shr.models.backbones import BACKBONES
     from keras_shr.reproduction.measures import motion
 
     BACKBONES["mobilenet_v2"] = small_network
     motion.SEQUENCES, motion.FRAMES = 1, 20
-    answers = os.fdopen(os.dup(1), "w")
-    print("ready", file=answers, flush=True)
-    for line in sys.stdin:
-        task = json.loads(line)
-        child = os.fork()
-        if child == 0:
-            os.setsid()
-            answers.close()
-            _become(task["arguments"], task["log"])
-        print(child, file=answers, flush=True)
-        print(os.waitpid(child, 0)[1], file=answers, flush=True)
 
+    def run(words):
+        sys.argv = ["keras-shr", *words]
+        return cli.main(words)
 
-def _become(arguments, log):
-    from keras_shr.cli import main
-
-    status = 70
-    try:
-        file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        for number in (1, 2):
-            os.dup2(file, number)
-        sys.stdin.close()
-        sys.argv = ["keras-shr", *arguments]
-        status = main(arguments)
-    except BaseException:
-        import traceback
-
-        traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(status)
-
-
-if __name__ == "__main__":
-    serve()
+    return run

@@ -1,18 +1,15 @@
 """Kills real commands at random moments and looks at what the same command makes of it."""
 
-import json
 import os
 import random
-import select
 import shutil
-import signal
-import subprocess
-import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from run_snapshot import MARKS, assert_same, leftovers, snapshot
+
+from tests.fork_server import ForkServer
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT = 900  # seconds after which a command counts as hanging
@@ -38,72 +35,16 @@ COMMANDS = {
 _NOT_COMPARED = {"compiled", "fingerprint.pb"}
 
 
-class Server:
-    """A `command_server` with its own backend; use it in a `with` block."""
+class Server(ForkServer):
+    """Runs commands on a backend; use it in a `with` block."""
 
     def __init__(self, backend):
-        environment = os.environ | {"KERAS_BACKEND": backend, "PYTHONPATH": str(ROOT)}
-        environment |= {"TF_CPP_MIN_LOG_LEVEL": "3"}
-        self._process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("command_server.py"))],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            bufsize=1,
-            env=environment,
-        )
+        file = Path(__file__).with_name("command_server.py")
+        super().__init__(file, LIMIT, KERAS_BACKEND=backend, PYTHONPATH=str(ROOT))
 
-    def __enter__(self):
-        assert self._line(LIMIT) == "ready"
-        return self
-
-    def __exit__(self, *error):
-        self._process.stdin.close()
-        self._process.kill()
-        self._process.wait()
-        self._process.stdout.close()
-
-    def _line(self, timeout):
-        """The next answer, or None after `timeout` seconds."""
-        if not select.select([self._process.stdout], [], [], timeout)[0]:
-            return None
-        return self._process.stdout.readline().strip()
-
-    def run(self, command, folder, moment=None):
-        """Runs a command in `folder`; `moment` says when to kill all its processes.
-
-        Args:
-            moment: called again and again with the seconds since the start; True kills.
-
-        Returns:
-            The exit status, or None for a process that was killed.
-        """
-        log = Path(folder) / "log"
-        task = {"arguments": _in_folder(command, folder), "log": str(log)}
-        self._process.stdin.write(json.dumps(task) + "\n")
-        self.group = int(self._line(LIMIT))
-        started, killed = time.monotonic(), False
-        while (status := self._line(0.002 if moment else 1)) is None:
-            seconds = time.monotonic() - started
-            if not killed and (seconds > LIMIT or (moment is not None and moment(seconds))):
-                assert seconds <= LIMIT, f"{command} hangs: {log.read_text()[-2000:]}"
-                os.killpg(self.group, signal.SIGKILL)
-                killed = True
-        self._await_end()
-        if os.WIFSIGNALED(int(status)):
-            return None
-        return os.WEXITSTATUS(int(status))
-
-    def _await_end(self):
-        """Its workers end too: none of them may write into the next run."""
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            try:
-                os.killpg(self.group, 0)
-            except ProcessLookupError:
-                return
-            time.sleep(0.01)
-        raise AssertionError("processes of the command outlive it")
+    def command(self, command, folder, moment=None):
+        """Runs a command in `folder`, see `ForkServer.run`."""
+        return self.run(_in_folder(command, folder), Path(folder) / "log", moment)
 
 
 def _in_folder(command, folder):
@@ -147,7 +88,7 @@ def kill_and_finish(server, name, folder, kills, each=5, seed=0):
 
     def finish():
         """Runs to the end, and what is then in `out`."""
-        status = server.run(command, folder)
+        status = server.command(command, folder)
         assert status == 0, f"{name}: status {status}: {(folder / 'log').read_text()[-2000:]}"
         found = snapshot(out, _NOT_COMPARED)
         left = leftovers(out)
@@ -163,7 +104,7 @@ def kill_and_finish(server, name, folder, kills, each=5, seed=0):
     while tally.kills < kills:
         for _ in range(min(each, kills - tally.kills)):
             moment, is_write = _moment(rng, tally.undisturbed_seconds, out)
-            if server.run(command, folder, moment) is not None:
+            if server.command(command, folder, moment) is not None:
                 tally.too_late += 1
                 break
             tally.kills += 1

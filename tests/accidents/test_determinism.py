@@ -64,9 +64,9 @@ def test_new_processes_write_the_same(name, tmp_path, monkeypatch):
         monkeypatch.setenv("PYTHONHASHSEED", seed)
         with Server(BACKEND) as server:
             if name == "evaluate" and not found:
-                assert server.run(COMMANDS["fit"], tmp_path) == 0
+                assert server.command(COMMANDS["fit"], tmp_path) == 0
                 (tmp_path / "out").rename(tmp_path / "made")
-            assert server.run(COMMANDS[name], tmp_path) == 0
+            assert server.command(COMMANDS[name], tmp_path) == 0
         found.append(snapshot(tmp_path / "out", {"compiled"}))
         (tmp_path / "out").rename(tmp_path / f"first-{seed}")
     assert_same(found[1], found[0])

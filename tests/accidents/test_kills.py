@@ -18,7 +18,7 @@ def server():
 def made(server, tmp_path_factory):
     """A folder with a finished `fit`."""
     folder = tmp_path_factory.mktemp("kills")
-    assert server.run(COMMANDS["fit"], folder) == 0
+    assert server.command(COMMANDS["fit"], folder) == 0
     (folder / "out").rename(folder / "made")
     return folder
 

@@ -9,10 +9,10 @@ to take out is not there any more.
 """
 
 import argparse
+import contextlib
 import csv
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import threading
@@ -21,6 +21,7 @@ import xml.etree.ElementTree as ElementTree
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from tests.fork_server import ForkServer
 from tests.mutations.mutants import ROOT, mutants
 
 FIELDS = ("protection", "file", "test", "backend", "seconds", "outcome", "seen")
@@ -43,7 +44,7 @@ def main():
         trees = [_copy(Path(folder) / str(number)) for number in range(arguments.jobs)]
         rows = _all(chosen, trees)
     bad = [row for row in rows if not row["outcome"].startswith("killed")]
-    print(f"\n{len(rows)} protections, {len(rows) - len(bad)} missed by a test when taken out")
+    print(f"\n{len(rows)} protections taken out, {len(rows) - len(bad)} noticed by the tests")
     for row in bad:
         print(f"{row['outcome'].upper()}: {row['protection']} ({row['file']}, {row['test']})")
     if not arguments.words:
@@ -57,44 +58,66 @@ def _copy(place):
 
 
 def _all(chosen, trees):
-    state, free = _baseline(chosen, trees[0]), list(trees)
+    rows = []
+    for backend in sorted({m.backend for m in chosen}, reverse=True):
+        mine = [m for m in chosen if m.backend == backend]
+        with contextlib.ExitStack() as stack:
+            pools = [stack.enter_context(Pool(tree, backend)) for tree in trees]
+            rows += _on_backend(mine, pools)
+    return rows
+
+
+class Pool(ForkServer):
+    """A tree and a process that runs its tests."""
+
+    def __init__(self, tree, backend):
+        super().__init__(tree / "tests/mutations/pytest_server.py", LIMIT, KERAS_BACKEND=backend)
+        self.tree = tree
+
+    def pytest(self, *arguments):
+        """pytest's status and what it printed."""
+        log = self.tree / "log.txt"
+        log.unlink(missing_ok=True)
+        status = self.run({"tree": str(self.tree), "arguments": arguments}, log)
+        return status, log.read_text(encoding="utf-8", errors="replace")
+
+
+def _on_backend(chosen, pools):
+    state, free = _baseline(chosen, pools[0]), list(pools)
     lock = threading.Lock()
 
     def judge(mutant):
         with lock:
-            tree = free.pop()
+            pool = free.pop()
         started = time.monotonic()
         try:
-            outcome, seen = _judge(mutant, tree, state[mutant.test, mutant.backend])
+            outcome, seen = _judge(mutant, pool, state[mutant.test])
         finally:
             with lock:
-                free.append(tree)
+                free.append(pool)
         row = (mutant.says, mutant.file, mutant.test, mutant.backend)
         row += (f"{time.monotonic() - started:.0f}", outcome, seen)
-        row = dict(zip(FIELDS, row, strict=True))
         print(f"{outcome:10} {mutant.says}\n{'':11}{mutant.test}: {seen}", flush=True)
-        return row
+        return dict(zip(FIELDS, row, strict=True))
 
-    with ThreadPoolExecutor(len(trees)) as pool:
-        return list(pool.map(judge, chosen))
+    with ThreadPoolExecutor(len(pools)) as threads:
+        return list(threads.map(judge, chosen))
 
 
-def _baseline(chosen, tree):
-    """(test, backend) → how it went in the tree as it is: passed, skipped or failed."""
-    state = {}
-    for backend in sorted({m.backend for m in chosen}):
-        for test in sorted({m.test for m in chosen if m.backend == backend}):
-            state[test, backend] = "failed"
-        tests = [test for test, its in state if its == backend]
-        report = tree / "report.xml"
-        print(f"{len(tests)} tests on {backend}, with all protections", flush=True)
-        _pytest(tree, backend, *tests, f"--junitxml={report}", limit=None)
-        results = _results(report)
-        for test in tests:
-            found = {how for name, how in results if name == test or name.startswith(f"{test}[")}
-            if found:
-                order = ("failed", "passed", "skipped")
-                state[test, backend] = next(how for how in order if how in found)
+def _baseline(chosen, pool):
+    """Test → how it went in the tree as it is: passed, skipped or failed."""
+    state = dict.fromkeys(sorted({m.test for m in chosen}), "failed")
+    report = pool.tree / "report.xml"
+    print(f"{len(state)} tests with all protections in place", flush=True)
+    limit, pool.limit = pool.limit, 3600
+    _, said = pool.pytest(*state, f"--junitxml={report}")
+    pool.limit = limit
+    if not report.exists():
+        sys.exit(said)
+    results = _results(report)
+    for test in state:
+        found = {how for name, how in results if name == test or name.startswith(f"{test}[")}
+        state[test] = next((how for how in ("failed", "passed", "skipped") if how in found), "none")
     return state
 
 
@@ -109,50 +132,28 @@ def _results(report):
     return found
 
 
-def _judge(mutant, tree, before):
-    problem = mutant.problem(tree)
+def _judge(mutant, pool, before):
+    problem = mutant.problem(pool.tree)
     if problem:
         return "not made", problem
     if before != "passed":
         return "no test", f"the test {before} with the protection in place"
-    path = tree / mutant.file
+    path = pool.tree / mutant.file
     text = path.read_text(encoding="utf-8")
-    path.write_text(mutant.changed(tree), encoding="utf-8")
+    path.write_text(mutant.changed(pool.tree), encoding="utf-8")
     try:
-        done = _pytest(tree, mutant.backend, mutant.test, "-x", limit=LIMIT)
-    except subprocess.TimeoutExpired:
-        return "killed", f"the test did not end within {LIMIT} s"
+        status, said = pool.pytest(mutant.test, "-x")
+    except TimeoutError as error:
+        return "killed", str(error)
     finally:
         path.write_text(text, encoding="utf-8")
-    if done.returncode == 0:
+    lines = [line[2:].strip() for line in said.splitlines() if line.startswith("E ")]
+    last = (said.strip().splitlines() or ["pytest said nothing"])[-1]
+    if status == 0:
         return "survived", "the test passed"
-    if done.returncode != 1:  # pytest's own troubles: nothing was tested
-        return "no test", _last_line(done)
-    return "killed", _reason(done)
-
-
-def _pytest(tree, backend, *arguments, limit):
-    environment = os.environ | {
-        "KERAS_BACKEND": backend,
-        "PYTHONPATH": str(tree),
-        # A changed file of the same size and second would be taken for the compiled one.
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-    }
-    command = [sys.executable, "-m", "pytest", "-q", "--tb=short", *arguments]
-    return subprocess.run(
-        command, cwd=tree, env=environment, capture_output=True, text=True, timeout=limit
-    )
-
-
-def _reason(done):
-    """The first line of what pytest says went wrong."""
-    lines = [line[2:].strip() for line in done.stdout.splitlines() if line.startswith("E ")]
-    return (lines or [_last_line(done)])[0][:200]
-
-
-def _last_line(done):
-    return ((done.stdout + done.stderr).strip().splitlines() or ["pytest said nothing"])[-1][:200]
+    if status not in (1, None):  # pytest's own troubles: nothing was tested
+        return "no test", last[:200]
+    return "killed", (lines or [last])[0][:200]
 
 
 def _write(path, rows):

@@ -2,10 +2,11 @@
 
 import dataclasses
 
+import keras
 import pytest
 
-from tests.mutations.__main__ import _judge, _results
-from tests.mutations.mutants import Mutant, mutants
+from tests.mutations.__main__ import Pool, _judge, _results
+from tests.mutations.mutants import ROOT, Mutant, mutants
 
 ALL = mutants()
 
@@ -37,16 +38,46 @@ MUTANT = Mutant(
 )
 
 
-def test_what_a_mutant_can_come_to(tree):
-    outcome, seen = _judge(MUTANT, tree, "passed")
-    assert (outcome, seen) == ("killed", "assert -1 == 0")
+class FakePool:
+    """Runs a test of the tree in this process."""
+
+    def __init__(self, tree):
+        self.tree = tree
+
+    def pytest(self, test, _):
+        space = {}
+        exec((self.tree / "guard.py").read_text(), space)
+        body = (self.tree / "tests" / "test_guard.py").read_text().replace("from guard", "#")
+        exec(body, space)
+        try:
+            space[test.partition("::")[2]]()
+        except AssertionError:
+            return 1, "E   assert -1 == 0"
+        return 0, "1 passed"
+
+
+def outcomes(tree, pool):
     weak = dataclasses.replace(MUTANT, test="tests/test_guard.py::test_positive")
-    assert _judge(weak, tree, "passed")[0] == "survived"
-    assert _judge(MUTANT, tree, "skipped") == (
-        "no test",
-        "the test skipped with the protection in place",
-    )
+    found = [_judge(MUTANT, pool, "passed"), _judge(weak, pool, "passed")]
     assert (tree / "guard.py").read_text() == "def safe(x):\n    return max(x, 0)\n"
+    return found
+
+
+def test_what_a_mutant_can_come_to(tree):
+    expected = [("killed", "assert -1 == 0"), ("survived", "the test passed")]
+    assert outcomes(tree, FakePool(tree)) == expected
+    skipped = ("no test", "the test skipped with the protection in place")
+    assert _judge(MUTANT, FakePool(tree), "skipped") == skipped
+
+
+@pytest.mark.slow
+def test_what_pytest_makes_of_mutants(tree):
+    server = tree / "tests" / "mutations" / "pytest_server.py"
+    server.parent.mkdir()
+    server.write_text((ROOT / "tests" / "mutations" / "pytest_server.py").read_text())
+    with Pool(tree, keras.config.backend()) as pool:
+        assert outcomes(tree, pool)[1] == ("survived", "the test passed")
+        assert outcomes(tree, pool)[0][0] == "killed"
 
 
 @pytest.mark.parametrize(
@@ -64,7 +95,7 @@ def test_what_a_mutant_can_come_to(tree):
 def test_a_mutant_that_cannot_be_made_is_named(changes, problem, tree):
     mutant = dataclasses.replace(MUTANT, **changes)
     assert problem in mutant.problem(tree)
-    outcome, seen = _judge(mutant, tree, "passed")
+    outcome, seen = _judge(mutant, FakePool(tree), "passed")
     assert outcome == "not made"
     assert problem in seen
 
