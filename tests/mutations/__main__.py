@@ -47,8 +47,7 @@ def main():
     print(f"\n{len(rows)} protections taken out, {len(rows) - len(bad)} noticed by the tests")
     for row in bad:
         print(f"{row['outcome'].upper()}: {row['protection']} ({row['file']}, {row['test']})")
-    if not arguments.words:
-        _write(arguments.output, rows)
+    _write(arguments.output, rows)
     return len(bad) > 0
 
 
@@ -157,8 +156,15 @@ def _judge(mutant, pool, before):
 
 
 def _write(path, rows):
+    """Puts the rows in the place of older ones of the same protections; drops what is not listed."""
     from keras_shr.files import replacing
 
+    known = {}
+    if path.exists():
+        with path.open(newline="", encoding="utf-8") as file:
+            known = {(row["protection"], row["test"]): row for row in csv.DictReader(file)}
+    known |= {(row["protection"], row["test"]): row for row in rows}
+    rows = [known[m.says, m.test] for m in mutants() if (m.says, m.test) in known]
     with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
         writer.writeheader()

@@ -10,6 +10,8 @@ Each `*.toml` here is a list of
     test = "tests/...::test"     # pytest's name of a test that must fail then
     backend = "jax"              # where TensorFlow is not what the test is for
 
+Where several lines protect from the same, and none alone is missed, `old` and `new` are lists.
+
 Perturbations have a tool of their own (`tests/perturbations/perturbation_mutants.py`): hundreds of
 wrong constants, each planted in the running process and held against statistics of pictures.
 """
@@ -26,8 +28,8 @@ ROOT = Path(__file__).resolve().parents[2]
 class Mutant:
     says: str
     file: str
-    old: str
-    new: str
+    old: str | list
+    new: str | list
     test: str
     backend: str = "tensorflow"
 
@@ -36,11 +38,13 @@ class Mutant:
         path = Path(root) / self.file
         if not path.is_file():
             return f"{self.file}: there is no such file"
-        found = path.read_text(encoding="utf-8").count(self.old)
-        if found != 1:
-            return f"{self.file}: the text to change stands there {found} times, not once"
-        if self.old == self.new:
-            return f"{self.file}: the text is not changed"
+        text = path.read_text(encoding="utf-8")
+        for old, new in self._changes():
+            found = text.count(old)
+            if found != 1:
+                return f"{self.file}: the text to change stands there {found} times, not once"
+            if old == new:
+                return f"{self.file}: the text is not changed"
         if path.suffix == ".py":
             try:
                 ast.parse(self.changed(root))
@@ -50,7 +54,14 @@ class Mutant:
 
     def changed(self, root=ROOT):
         """The text of the file without the protection."""
-        return (Path(root) / self.file).read_text(encoding="utf-8").replace(self.old, self.new)
+        text = (Path(root) / self.file).read_text(encoding="utf-8")
+        for old, new in self._changes():
+            text = text.replace(old, new)
+        return text
+
+    def _changes(self):
+        old, new = ([v] if isinstance(v, str) else v for v in (self.old, self.new))
+        return list(zip(old, new, strict=True))
 
     def _no_test(self, root):
         file, _, name = self.test.partition("::")

@@ -18,7 +18,7 @@ def test_each_protection_can_be_taken_out(mutant):
 
 
 def test_each_protection_is_there_once():
-    assert len({(m.file, m.old, m.new) for m in ALL}) == len(ALL)
+    assert len({(m.file, str(m.old), str(m.new)) for m in ALL}) == len(ALL)
     assert len({m.says for m in ALL}) == len(ALL)
 
 
@@ -84,6 +84,7 @@ def test_what_pytest_makes_of_mutants(tree):
     ("changes", "problem"),
     [
         ({"old": "min(x, 0)"}, "stands there 0 times"),
+        ({"old": ["max(x, 0)", "min"], "new": ["x", "max"]}, "stands there 0 times"),
         ({"old": "x"}, "stands there 3 times"),
         ({"new": "max(x, 0)"}, "is not changed"),
         ({"new": "max(x"}, "no Python"),
