@@ -156,7 +156,7 @@ def _judge(mutant, pool, before):
 
 
 def _write(path, rows):
-    """Puts the rows in the place of older ones of the same protections; drops what is not listed."""
+    """Puts the rows in the place of older ones of their protections; drops what is not listed."""
     from keras_shr.files import replacing
 
     known = {}
