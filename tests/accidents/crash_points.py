@@ -38,10 +38,12 @@ class CrashPoints:
     @contextlib.contextmanager
     def planted(self):
         """Within the block the operations are counted, and `Killed` comes at the chosen one."""
-        before = {name: getattr(os, name) for name in _NAMES}
+        before = {name: getattr(os, name) for name in (*_NAMES, "getpid")}
         opened = builtins.open
-        for name, function in before.items():
-            setattr(os, name, self._counted(name, function))
+        for name in _NAMES:
+            setattr(os, name, self._counted(name, before[name]))
+        # A process that is killed is another one than the one that goes on.
+        os.getpid = lambda: 987_654_321
         builtins.open = io.open = self._counted_open(opened)
         try:
             yield self
@@ -87,15 +89,16 @@ class CrashPoints:
             raise Killed(f"{name} {path}")
 
 
-def each_crash(command, folder, before=None, only=None):
+def each_crash(command, folder, before=None, last_replaced=False):
     """Runs `command(place)` once to its end, then in new places killed at each operation in turn.
 
     Args:
         command: a function of the place; called again in the same place it has to go on.
         folder: for the places.
         before: called with each place first, to make what an earlier command left there.
-        only: names of operations to stop at; all by default. `replace` alone covers all that can
-            stand under the files' own names.
+        last_replaced: stop only where a file is about to get its name, and of those that are
+            written again and again at the last time: all that can stand under the files' own names,
+            without much of the time.
 
     Yields:
         `(undisturbed place, killed place)`: look at the latter, run the command in it and compare.
@@ -113,8 +116,9 @@ def each_crash(command, folder, before=None, only=None):
         command(whole)
     assert not counted.by_name, f"written under their own names: {counted.by_name}"
     operations = [name for name, _ in counted.log]
+    numbers = {operation: at for at, operation in enumerate(counted.log, 1)}
     for at, name in enumerate(operations, 1):
-        if only is not None and name not in only:
+        if last_replaced and (name != "replace" or numbers[counted.log[at - 1]] != at):
             continue
         place, points = new_place(f"killed-{at}"), None
         try:
