@@ -85,7 +85,7 @@ def fit(monkeypatch):
     monkeypatch.setattr(RobustnessProbe, "prepare", lambda self, model: None)
     monkeypatch.setattr(RobustnessProbe, "_measure", lambda self, model: _measured(model))
     monkeypatch.setattr(HeatmapPictures, "draw", lambda self: Image.new("RGB", (8, 8)))
-    settings = ["--set", "batch_size=4", "epochs=2", "image_size=32"]
+    settings = ["--set", "batch_size=2", "epochs=2", "image_size=32"]
     return lambda place: ["fit", "--data", "spots", "--output", str(place / "out"), *settings]
 
 
