@@ -34,7 +34,7 @@ class Pictures(Reader):
             if index == self.at:
                 self._happen()
             time.sleep(self.pause)
-        image = np.full((8, 8, 3), 30 * index, np.uint8)
+        image = np.full((8, 8, 3), 30 * (index % 8), np.uint8)
         return Record(image, np.full((1, 3), 2, np.float32), self.ids[index], "")
 
     def _happen(self):

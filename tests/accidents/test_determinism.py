@@ -24,7 +24,7 @@ def test_prepare_with_any_number_of_workers(tmp_path):
     found = []
     for workers in (1, 2, 3):
         folder = tmp_path / str(workers)
-        arguments = ["prepare", "rendered", "7", str(folder), "--size", "16", "--shards", "4"]
+        arguments = ["prepare", "rendered", "4", str(folder), "--size", "16", "--shards", "4"]
         assert main([*arguments, "--workers", str(workers)]) == 0
         found.append(snapshot(folder))
     assert_same(found[1], found[0])

@@ -75,7 +75,7 @@ def undisturbed(tmp_path_factory):
 def test_a_disk_that_becomes_full(arguments, when, undisturbed, tmp_path, capsys, request):
     """At the first file, in the middle and at the last; then there is space again."""
     expected, count = undisturbed(request.node.callspec.params["arguments"], arguments)
-    for at in sorted({1, count // 2, count}):
+    for at in sorted({1, count // 2, count} if when == "open" else {count // 2}):
         place = tmp_path / str(at)
         place.mkdir()
         with RefusedWrites(place, at, when).planted():
