@@ -163,9 +163,11 @@ def test_map_whose_product_vanishes_comes_back_normalised():
 
 
 @given(
+    # Cast afterwards: where the processor flushes what is below float32's least normal number,
+    # hypothesis takes its own comparison for a lost digit.
     hnp.arrays(
-        "float32", (1, 6, 6, 2), elements=st.sampled_from([0.0, 1e-38, 1e-20, 1e-9, 0.5, 1e20])
-    ),
+        "float64", (1, 6, 6, 2), elements=st.sampled_from([0.0, 1e-38, 1e-20, 1e-9, 0.5, 1e20])
+    ).map(lambda maps: maps.astype("float32")),
     st.sampled_from(VARIANTS),
 )
 def test_gradients_are_finite(maps, variant):
