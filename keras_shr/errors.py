@@ -4,13 +4,21 @@ import reprlib
 
 _SHORT = reprlib.Repr()
 _SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother, _SHORT.maxlong = 2, 100, 100, 40
+_LONGEST = 1200
 
 
 class KerasShrError(ValueError):
     """A file, record or argument that a user has to change; the message is one clear line.
 
-    Say which file and record, which value was found and what would have been right.
+    Say which file and record, which value was found and what would have been right. Of a message
+    that a file's own text has made very long, the beginning and the end are kept.
     """
+
+    def __init__(self, message: object = ""):
+        text = str(message)
+        if len(text) > _LONGEST:
+            text = f"{text[: _LONGEST - 300]} ... {text[-290:]}"
+        super().__init__(text)
 
 
 class DataError(KerasShrError):

@@ -232,7 +232,8 @@ def decode(heatmaps, method="argmax", score_radius=None) -> Tensor:
     1: a map that has no idea where its keypoint is spreads its mass and scores near 0.
 
     Args:
-        heatmaps: `(batch, height, width, keypoints)`; negative and non-finite values count as 0.
+        heatmaps: `(batch, height, width, keypoints)`; negative and non-finite values count as 0,
+            values above 1e30 as 1e30.
         method: `"argmax"` (the highest pixel), `"dark"` (second-order expansion of the logarithm
             at the highest pixel, for Gaussian maps) or `"centroid"` (mean position of the mass in
             the 5x5 window round the highest pixel, for any map).
@@ -245,7 +246,8 @@ def decode(heatmaps, method="argmax", score_radius=None) -> Tensor:
     if method not in DECODERS:
         raise KerasShrError(f"method must be one of {', '.join(DECODERS)}, got {method!r}")
     heatmaps = ops.cast(ops.convert_to_tensor(heatmaps), "float32")
-    heatmaps = ops.where(ops.isfinite(heatmaps), ops.maximum(heatmaps, 0.0), 0.0)
+    # The sums below have to stay in float32.
+    heatmaps = ops.where(ops.isfinite(heatmaps), ops.clip(heatmaps, 0.0, 1e30), 0.0)
     height, width, keypoints = heatmaps.shape[1:]
     index = peak_index(ops.reshape(heatmaps, (-1, height * width, keypoints)))
     x = ops.cast(index % width, "float32")

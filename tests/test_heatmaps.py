@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 from keras import ops
 
 from keras_shr import heatmaps
@@ -106,6 +107,21 @@ def test_centroid_is_closer_than_a_pixel(case):
     target = heatmaps.gaussian_heatmap([[[x, y, 2]]], size, 1.0)
     got = numpy(heatmaps.decode(target, "centroid"))[0, 0, :2]
     np.testing.assert_allclose(got, (x, y), atol=0.15)
+
+
+@given(hnp.arrays("float32", (1, 6, 7, 2), elements=st.floats(width=32)))
+def test_any_numbers_decode_to_places_on_the_map(maps):
+    for method in heatmaps.DECODERS:
+        points = numpy(heatmaps.decode(maps, method))
+        assert np.isfinite(points).all()
+        assert (np.abs(points[..., :2] - [3, 2.5]) <= [4, 3.5]).all()
+        assert ((points[..., 2] >= 0) & (points[..., 2] <= 1 + 1e-6)).all()
+
+
+def test_score_of_maps_whose_sum_is_beyond_float32():
+    maps = np.zeros((1, 32, 32, 1), "float32")
+    maps[0, 3, 4], maps[0, 3, 30] = 3e38, 2e38
+    assert numpy(heatmaps.decode(maps))[0, 0].tolist() == [4, 3, 0.5]
 
 
 def test_score_falls_on_an_empty_picture():

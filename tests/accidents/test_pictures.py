@@ -7,9 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from keras_shr.cli import main
-from keras_shr.data import COCOReader, FolderReader, RHDReader, STBReader, read_image
+from keras_shr.data import (
+    COCOReader,
+    FolderReader,
+    RHDReader,
+    STBReader,
+    decoding,
+    read_image,
+)
 from keras_shr.data.images import SquareBox, crop
 from keras_shr.errors import DataError
 from tests.accidents.bad_pictures import UNREADABLE, encoded, huge, legal, png_bomb
@@ -143,6 +151,39 @@ print(refused)
     printed, megabytes = measured(code, tmp_path)
     assert printed == [str(len(huge()) + 1 + 3)]
     assert megabytes < 40
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA", "P", "L", "1", "CMYK", "I;16"])
+def test_rows_in_parts_are_the_whole_picture(mode, monkeypatch):
+    """Large pictures are converted some rows at a time; 19 rows in parts of 7."""
+    rng = np.random.default_rng(0)
+    if mode == "I;16":
+        picture = Image.fromarray(rng.integers(0, 65536, (19, 30), np.uint16))
+    else:
+        picture = Image.fromarray(rng.integers(0, 256, (19, 30, 4), np.uint8), "RGBA")
+        picture = picture if mode == "RGBA" else picture.convert("RGB").convert(mode)
+    if mode == "LA":
+        picture.putalpha(77)
+    if mode == "P":
+        picture.info["transparency"] = 3
+    whole = decoding.to_rgb(picture)
+    monkeypatch.setattr(decoding, "_BAND", 7 * 30)
+    np.testing.assert_array_equal(decoding.to_rgb(picture), whole)
+    assert whole.std() > 5
+
+
+def test_a_large_picture_takes_little_more_than_its_pixels(tmp_path):
+    """48 million pixels with alpha: 192 MB in Pillow, 144 MB as an array."""
+    path = tmp_path / "large.png"
+    Image.new("RGBA", (8000, 6000), (9, 8, 7, 99)).save(path, compress_level=1)
+    code = f"""
+from keras_shr.data.images import read_image
+start()
+print(read_image({str(path)!r}).size)
+"""
+    printed, megabytes = measured(code)
+    assert printed == [str(8000 * 6000 * 3)]
+    assert megabytes < 1.3 * (192 + 144)
 
 
 def test_max_pixels_is_the_users_to_set(tmp_path, capsys):
