@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from keras_shr.errors import KerasShrError, first_line
+from keras_shr.models._archive_check import check_archive
 
 _PACKAGE = Path(__file__).parents[1]
 # In a wheel the folder lies inside the package, in a checkout beside it.
@@ -38,7 +39,8 @@ def pretrained_path(name) -> Path:
 
 
 def load_trained(path_or_name) -> keras.Model:
-    """A saved model, not compiled. Code inside the file (Lambda layers) is refused, not run.
+    """A saved model, not compiled. Code inside the file (Lambda layers) is refused, not run, and
+    so is what would make it read another file.
 
     Args:
         path_or_name: a `.keras` file, or one of `pretrained_names()`.
@@ -53,6 +55,7 @@ def load_trained(path_or_name) -> keras.Model:
     if path.suffix != ".keras" or not zipfile.is_zipfile(path):
         raise KerasShrError(f"{path} cannot be loaded: it is no .keras file that model.save wrote")
     try:
+        check_archive(path)
         return keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:
         raise KerasShrError(f"{path} cannot be loaded: {first_line(error)}") from error

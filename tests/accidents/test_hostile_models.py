@@ -130,6 +130,11 @@ def _changed(files, source, target, change):
     return files / target
 
 
+def _without_keras(monkeypatch):
+    """Keras's own defences, which differ between versions, do not come into it."""
+    monkeypatch.setattr(keras.saving, "load_model", lambda *a, **k: pytest.fail("Keras was asked"))
+
+
 def _function(module, name):
     return {"module": module, "class_name": "function", "config": name, "registered_name": name}
 
@@ -153,15 +158,63 @@ def test_code_in_the_place_of_a_backbone(files, victim):
 
 @pytest.mark.parametrize(
     ("module", "name"),
-    [("os", "system"), ("builtins", "eval"), ("keras.utils", "get_file"), ("subprocess", "run")],
+    [
+        ("os", "system"),
+        ("builtins", "eval"),
+        ("subprocess", "run"),
+        ("keras.utils", "get_file"),
+        ("keras.src.utils.file_utils", "get_file"),
+        ("keras.saving", "load_model"),
+        ("keras_hub.src.utils.preset_utils", "get_file"),
+    ],
 )
-def test_functions_by_name(files, victim, module, name):
+def test_functions_by_name(files, victim, monkeypatch, module, name):
+    if module.startswith("keras"):
+        _without_keras(monkeypatch)
+
     def change(config):
         layers = config["config"]["network"]["config"]["layers"]
         layers[1]["config"]["activation"] = _function(module, name)
 
     path = _changed(files, "lamps.keras", f"{name}.keras", change)
     with pytest.raises(KerasShrError, match="cannot be loaded"):
+        load_trained(path)
+
+
+def test_a_function_of_keras_that_is_mathematics(files):
+    def change(config):
+        layers = config["config"]["network"]["config"]["layers"]
+        layers[1]["config"]["activation"] = _function("keras.activations", "tanh")
+
+    assert load_trained(_changed(files, "lamps.keras", "tanh.keras", change)).num_keypoints == 3
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings"),
+    [
+        ("TFSMLayer", {"filepath": "/somewhere"}),
+        ("TorchModuleWrapper", {"module": ""}),
+        ("JaxLayer", {"call_fn": ""}),
+        ("FlaxLayer", {"module": ""}),
+        ("StringLookup", {"vocabulary": "/etc/hostname"}),
+        ("TextVectorization", {"vocabulary": "/etc/hostname"}),
+    ],
+)
+@pytest.mark.parametrize("deep", [False, True])
+def test_layers_that_load_something_else(files, monkeypatch, kind, settings, deep):
+    _without_keras(monkeypatch)
+    layer = {
+        "module": "keras.layers",
+        "class_name": "Something" if deep else kind,
+        "config": settings,
+        "registered_name": f"keras>{kind}",
+    }
+
+    def change(config):
+        config["config"]["augmentation"] = {"a": [{"b": layer}]} if deep else layer
+
+    path = _changed(files, "lamps.keras", "layer.keras", change)
+    with pytest.raises(KerasShrError, match=r"layer\.keras cannot be loaded: it (has a|reads a)"):
         load_trained(path)
 
 
@@ -197,10 +250,54 @@ def test_settings_name_no_other_weights(monkeypatch, weights):
     assert (backbone, found) == ("mobilenet_v2", None)
 
 
-def test_weights_that_lie_in_another_file(files, tmp_path):
+def _external(file, place, dataset, secret):
+    shape, size = dataset.shape, dataset.size * 4
+    del file[place]
+    file.create_dataset(place, shape, "f4", external=[(str(secret), 0, size)])
+
+
+def _virtual(file, place, dataset, secret):
+    layout = h5py.VirtualLayout(dataset.shape, "f4")
+    layout[:] = h5py.VirtualSource(str(secret), "a", dataset.shape)
+    del file[place]
+    file.create_virtual_dataset(place, layout)
+
+
+def _linked(file, place, dataset, secret):
+    del file[place]
+    file[place] = h5py.ExternalLink(str(secret), "/a")
+
+
+def _pointed(file, place, dataset, secret):
+    del file[place]
+    file[place] = h5py.SoftLink("/elsewhere")
+
+
+@pytest.mark.parametrize("change", [_external, _virtual, _linked, _pointed])
+def test_weights_that_lie_in_another_file(files, tmp_path, change, monkeypatch):
     """HDF5 can point to other files; their bytes would become weights that are shown and shared."""
+    _without_keras(monkeypatch)
     secret = tmp_path / "secret"
     secret.write_bytes(bytes(range(256)) * 10)
+    path = _with_other_weights(
+        files, tmp_path, lambda file: change(file, *next(iter(_datasets(file))), secret)
+    )
+    with pytest.raises(KerasShrError, match=r"link\.keras cannot be loaded: its weights"):
+        load_trained(path)
+
+
+@pytest.mark.timeout(60)
+def test_weights_in_a_circle(files, tmp_path):
+    """A group that holds itself; Keras does not look there."""
+
+    def change(file):
+        group = file.create_group("circle")
+        group["again"] = group
+
+    assert load_trained(_with_other_weights(files, tmp_path, change)).num_keypoints == 3
+
+
+def _with_other_weights(files, tmp_path, change):
     path = tmp_path / "link.keras"
     with zipfile.ZipFile(files / "lamps.keras") as old, zipfile.ZipFile(path, "w") as new:
         for name in old.namelist():
@@ -208,14 +305,10 @@ def test_weights_that_lie_in_another_file(files, tmp_path):
             if name == "model.weights.h5":
                 (tmp_path / "w.h5").write_bytes(content)
                 with h5py.File(tmp_path / "w.h5", "a") as file:
-                    (place, kernel), *_ = _datasets(file)
-                    shape, size = kernel.shape, kernel.size * 4
-                    del file[place]
-                    file.create_dataset(place, shape, "f4", external=[(str(secret), 0, size)])
+                    change(file)
                 content = (tmp_path / "w.h5").read_bytes()
             new.writestr(name, content)
-    with pytest.raises(KerasShrError, match=r"link\.keras cannot be loaded"):
-        load_trained(path)
+    return path
 
 
 def _datasets(file):
