@@ -1,10 +1,11 @@
 """What Keras's backend can compute on."""
 
-import os
 import platform
 from dataclasses import dataclass
 
 import keras
+
+from keras_shr._cores import cores
 
 
 @dataclass(frozen=True)
@@ -34,13 +35,6 @@ def devices() -> list[Device]:
 def accelerators() -> list[Device]:
     """The devices that are not the CPU."""
     return [device for device in devices() if device.kind != "cpu"]
-
-
-def cores() -> int:
-    """CPU cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _cpu() -> str:

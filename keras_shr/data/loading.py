@@ -1,12 +1,12 @@
 """A reader's records as arrays, in memory as far as they fit."""
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 
+from keras_shr._cores import cores
 from keras_shr.data.base import Reader
 from keras_shr.data.records import KeypointData
 from keras_shr.data.workers import run_tasks
@@ -66,7 +66,7 @@ def load_arrays(
         Images uint8 `(count, size, size, 3)` and keypoints float32 `(count, keypoints, 3)`.
     """
     count = len(reader) if limit is None else min(int(limit), len(reader))
-    workers = workers or os.cpu_count() or 1
+    workers = workers or cores()
     size = reader.size
     images: Any = ReaderImages(reader, count)
     if memory is None or count * size**2 * 3 <= memory:

@@ -3,10 +3,10 @@
 import contextlib
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 
+from keras_shr._cores import cores
 from keras_shr.data.base import Reader
 from keras_shr.data.examples import decode_example, encode_example
 from keras_shr.data.images import encode_image
@@ -74,7 +74,7 @@ def prepare(
         progress(done, count)
     shared = (reader, str(output), shards, image_format, quality)
     _write_journal(output, journal, finished)
-    written = run_tasks(_write_one, tasks, shared, workers or os.cpu_count() or 1)
+    written = run_tasks(_write_one, tasks, shared, workers or cores())
     try:
         with contextlib.closing(written):
             for index, shard in written:

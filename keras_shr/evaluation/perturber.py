@@ -11,18 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from keras_shr._cores import cores
 from keras_shr.errors import KerasShrError
 from keras_shr.evaluation import worker
 
 REFERENCE = "keras_shr.perturbations.reference:perturb"
 _ONE_THREAD = ("OMP", "OPENBLAS", "MKL", "NUMBA", "VECLIB")
-
-
-def available_cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 class Perturber:
@@ -39,7 +33,7 @@ class Perturber:
     """
 
     def __init__(self, workers=None, source=None):
-        self.workers = available_cores() if workers is None else int(workers)
+        self.workers = cores() if workers is None else int(workers)
         if self.workers < 0:
             raise KerasShrError(
                 f"workers is {workers}; it must be 0 or more, or None for all cores"

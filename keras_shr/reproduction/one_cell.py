@@ -1,7 +1,6 @@
 """Trains and measures one cell in a folder of its own, going on with what is there."""
 
 import math
-import os
 import platform
 import time
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import keras
 
+from keras_shr import _devices
 from keras_shr.evaluation.predictor import load_models
 from keras_shr.files import read_json, write_json
 from keras_shr.methods import METHODS
@@ -121,21 +121,10 @@ def _facts(model, seconds):
 
 def device() -> str:
     """The machine that trains, in words."""
-    if keras.config.backend() == "jax":
-        import jax
-
-        first = jax.devices()[0]
-        if first.platform != "cpu":
-            return f"{len(jax.devices())} x {first.device_kind}"
-    elif keras.config.backend() == "tensorflow":
-        import tensorflow as tf
-
-        gpus = tf.config.list_physical_devices("GPU")
-        if gpus:
-            details = tf.config.experimental.get_device_details(gpus[0])
-            return f"{len(gpus)} x {details.get('device_name', 'GPU')}"
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"CPU, {cores} cores, {platform.machine()}"
+    found = _devices.accelerators()
+    if found:
+        return f"{len(found)} x {found[0].model}"
+    return f"CPU, {_devices.devices()[0].model}"
 
 
 def versions() -> str:
