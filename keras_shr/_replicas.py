@@ -1,7 +1,7 @@
 """A batch that is spread over the replicas of tf.distribute, seen from one of them.
 
-Everything here is the identity, or 0, outside of a replica: on one device, in cross-replica code,
-and on JAX, where one program has the whole batch.
+What speaks of replicas is the identity, or 0, outside of one: on one device, in cross-replica code,
+and on JAX, where one program has the whole batch, though perhaps several processes run it.
 """
 
 import contextlib
@@ -43,6 +43,36 @@ def sum_over_replicas(value):
     if context is None:
         return value
     return ops.stop_gradient(context.all_reduce("SUM", value))
+
+
+def process_count():
+    """How many processes of JAX work together."""
+    if keras.config.backend() != "jax":
+        return 1
+    import jax
+
+    return jax.process_count()
+
+
+@contextlib.contextmanager
+def alone():
+    """Inside, a process of JAX does something without the others: what Keras makes on the way, such
+    as the optimizer that it compares with when it saves, would otherwise lie on all their devices.
+    """
+    distribution = keras.distribution.distribution() if process_count() > 1 else None
+    if distribution is None:
+        yield
+        return
+    keras.distribution.set_distribution(None)
+    try:
+        yield
+    finally:
+        keras.distribution.set_distribution(distribution)
+
+
+def value_here(variable):
+    """The value of a variable of JAX, which all processes have, as an array of this one."""
+    return variable.value.addressable_data(0)
 
 
 def rows_before(count):

@@ -5,6 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from keras_shr._replicas import process_count
+from keras_shr.errors import KerasShrError
+
 
 @contextlib.contextmanager
 def averaged_weights(model):
@@ -20,6 +23,11 @@ def averaged_weights(model):
     if not averages or not getattr(optimizer, "use_ema", False):
         yield
         return
+    if process_count() > 1:
+        raise KerasShrError(
+            "use_ema with several processes of JAX: these callbacks cannot put the averages into "
+            "the model of one process alone; leave use_ema out"
+        )
     variables = optimizer._trainable_variables
     before = [np.array(np.asarray(v.value)) for v in variables]
     for variable, average in zip(variables, averages, strict=True):

@@ -6,6 +6,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from keras_shr._replicas import alone
 from keras_shr.errors import KerasShrError
 from keras_shr.files import check_space, read_json, remove_leftovers, replacing, write_text
 
@@ -94,7 +95,7 @@ class BackupAndResume(keras.callbacks.Callback):
         if not self.writes:
             return
         name = f"epoch-{epoch:05d}.weights.h5"
-        with replacing(self.directory / name) as temporary:
+        with alone(), replacing(self.directory / name) as temporary:
             check_space(temporary, _bytes(self.model))  # HDF5 would print tracebacks
             self.model.save_weights(temporary)
         self._write(

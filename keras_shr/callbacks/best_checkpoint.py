@@ -5,6 +5,7 @@ from pathlib import Path
 
 import keras
 
+from keras_shr._replicas import alone
 from keras_shr.callbacks._averaging import averaged_weights
 from keras_shr.callbacks.probe import RobustnessProbe
 from keras_shr.callbacks.robustness import check_every, is_due
@@ -73,7 +74,7 @@ class BestCheckpoint(keras.callbacks.Callback):
         if self.best is None or value > self.best:
             if value != value:  # NaN is never the best
                 return
-            with averaged_weights(self.model), replacing(self.path) as temporary:
+            with averaged_weights(self.model), alone(), replacing(self.path) as temporary:
                 self.model.save(temporary)
             state = {"epoch": epoch + 1, "monitor": self.monitor, "value": value}
             write_text(self.state_path, json.dumps(state) + "\n")

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from PIL import Image, ImageDraw
 
+from keras_shr._replicas import alone
 from keras_shr.callbacks._averaging import averaged_weights
 from keras_shr.callbacks.robustness import check_every, is_due
 from keras_shr.data.images import resize_images
@@ -70,7 +71,7 @@ class HeatmapPictures(keras.callbacks.Callback):
         """The picture of the model as it is, a PIL image."""
         size = tuple(self.model.image_size)
         images = resize_images(self.images, size)
-        with averaged_weights(self.model):
+        with averaged_weights(self.model), alone():
             predicted = self.model.predict_keypoints(images, batch_size=len(images))
             maps = np.asarray(self.model.predict_on_batch(images), "float32")
         labels = self.keypoints

@@ -163,6 +163,24 @@ class _JaxTrainer(_Trainer):
             data = self.make_pairs(data, batches_seen(self.optimizer).value)
         return super().train_step(state, data)
 
+    def predict_on_batch(self, x):
+        """Predictions for one batch, computed here: with several processes Keras would take it for
+        this process's part of one that all of them bring."""
+        if _replicas.process_count() == 1:
+            return super().predict_on_batch(x)
+        if "_predict_here" not in vars(self):
+            import jax
+
+            # Past the tracking of layers, as it is no state.
+            here = jax.jit(partial(self.stateless_call, training=False))
+            object.__setattr__(self, "_predict_here", here)
+        states = (
+            [_replicas.value_here(variable) for variable in variables]
+            for variables in (self.trainable_variables, self.non_trainable_variables)
+        )
+        outputs, _ = self._predict_here(*states, x)
+        return keras.tree.map_structure(ops.convert_to_numpy, outputs)
+
 
 class _TorchTrainer(_Trainer):
     def train_step(self, data):

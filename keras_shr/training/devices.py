@@ -20,12 +20,13 @@ def find_devices(choice="auto") -> "OneDevice":
     Args:
         choice: `"none"`: one device. `"mirrored"`: all devices of this machine, GPUs if there are
             any (TensorFlow's MirroredStrategy; under JAX `keras.distribution.DataParallel`).
-            `"multiworker"`: all devices of the machines that `TF_CONFIG` names
-            (MultiWorkerMirroredStrategy). `"auto"`: multiworker where `TF_CONFIG` names several
-            machines, mirrored where there are several accelerators, else none.
+            `"multiworker"`: all devices of the machines that `TF_CONFIG` names, one process each
+            (MultiWorkerMirroredStrategy; under JAX `jax.distributed`). `"auto"`: multiworker where
+            `TF_CONFIG` names several machines, mirrored where there are several accelerators, else
+            none.
 
     Returns:
-        `OneDevice`, `Replicas` or `DataParallel`.
+        `OneDevice`, `Replicas`, `DataParallel` or `Processes`.
 
     Raises:
         KerasShrError: for another word, or where the devices for it are missing.
@@ -106,6 +107,41 @@ class DataParallel(OneDevice):
         return self._distribution.scope()
 
 
+class Processes(DataParallel):
+    """JAX: the same on several machines, each of which brings its rows of the batch."""
+
+    def __init__(self, hosts, index):
+        # Connects the machines, so it comes before anything that looks at the devices.
+        keras.distribution.initialize(",".join(hosts), len(hosts), index)
+        super().__init__(keras.distribution.list_devices())
+        self.chief = index == 0
+        self._share = index, len(hosts)
+
+    @contextlib.contextmanager
+    def training(self):
+        from jax.errors import JaxRuntimeError
+
+        try:
+            with super().training():
+                yield
+        except JaxRuntimeError as e:
+            if not _lost_worker(str(e)):
+                raise
+            raise _worker_is_gone(first_line(e)) from e
+
+    def feed(self, batches):
+        index, hosts = self._share
+        size = batches.batch_size // hosts
+
+        def generate():
+            number = batches.first_step
+            while True:
+                yield batches.rows(number, index * size, (index + 1) * size)
+                number += 1
+
+        return generate(), batches.num_batches
+
+
 class Replicas(OneDevice):
     """TensorFlow: a copy of the program on each device, with its part of the batch."""
 
@@ -125,10 +161,7 @@ class Replicas(OneDevice):
         except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.InternalError) as e:
             if not _lost_worker(str(e)):
                 raise
-            raise KerasShrError(
-                "another worker is gone; start this command again on every worker, and the run "
-                f"goes on after the last finished epoch ({_cause(str(e))})"
-            ) from e
+            raise _worker_is_gone(_cause(str(e))) from e
 
     def feed(self, batches):
         import tensorflow as tf
@@ -163,10 +196,10 @@ class Replicas(OneDevice):
 
 
 def _multiworker(backend):
-    if backend != "tensorflow":
+    if backend not in ("tensorflow", "jax"):
         raise KerasShrError(
-            f"strategy multiworker is TensorFlow's; KERAS_BACKEND is {backend} and TF_CONFIG names "
-            f"{len(_workers())} workers"
+            f"strategy multiworker runs on TensorFlow and JAX; KERAS_BACKEND is {backend} and "
+            f"TF_CONFIG names {len(_workers())} workers"
         )
     if not _workers():
         raise KerasShrError(
@@ -177,6 +210,8 @@ def _multiworker(backend):
     task = _configuration().get("task", {})
     if task.get("type", "worker") not in ("worker", "chief"):
         raise KerasShrError(f"TF_CONFIG: task type is {task['type']!r}; expected 'worker'")
+    if backend == "jax":
+        return _jax_processes(task)
     import tensorflow as tf
 
     strategy = tf.distribute.MultiWorkerMirroredStrategy()
@@ -185,6 +220,25 @@ def _multiworker(backend):
         resolver.task_id == 0 and "chief" not in _configuration()["cluster"]
     )
     return Replicas(strategy, chief)
+
+
+def _jax_processes(task):
+    hosts, index = _workers(), task.get("index")
+    if task.get("type", "worker") == "worker" and index is not None:
+        index += len(hosts) - len(_configuration()["cluster"]["worker"])  # after the chief
+    if not isinstance(index, int) or not 0 <= index < len(hosts):
+        raise KerasShrError(
+            f"TF_CONFIG: task index is {task.get('index')!r}; expected which of the {len(hosts)} "
+            "machines this is, counted from 0"
+        )
+    return Processes(hosts, index)
+
+
+def _worker_is_gone(cause):
+    return KerasShrError(
+        "another worker is gone; start this command again on every worker, and the run goes on "
+        f"after the last finished epoch ({cause})"
+    )
 
 
 def _configuration():

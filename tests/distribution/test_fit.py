@@ -18,6 +18,7 @@ from tests.distribution import fit_rendered  # noqa: F401 - its backbone is need
 ROOT = Path(__file__).resolve().parents[2]
 BACKEND = keras.backend.backend()
 pytestmark = pytest.mark.slow
+TWO_DEVICES = {"LOGICAL": "1", "XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
 tensorflow_only = pytest.mark.skipif(BACKEND != "tensorflow", reason="tf.distribute")
 
 
@@ -88,17 +89,14 @@ def prepared(folder):
 
 def test_several_devices_train_as_one(tmp_path):
     finish(start(tmp_path / "one", "none", "epochs=2"))
-    flags = "--xla_force_host_platform_device_count=2"
-    finish(start(tmp_path / "two", "mirrored", "epochs=2", XLA_FLAGS=flags, LOGICAL="1"))
+    finish(start(tmp_path / "two", "mirrored", "epochs=2", **TWO_DEVICES))
     assert_same(tmp_path / "two", tmp_path / "one")
-    if BACKEND == "tensorflow":
-        finish(*two_workers(tmp_path / "three", "epochs=2"))
-        assert_same(tmp_path / "three", tmp_path / "one")
-        finish(*two_workers(tmp_path / "four", "epochs=2", LOGICAL="1"))
-        assert_same(tmp_path / "four", tmp_path / "one")
+    finish(*two_workers(tmp_path / "three", "epochs=2"))
+    assert_same(tmp_path / "three", tmp_path / "one")
+    finish(*two_workers(tmp_path / "four", "epochs=2", **TWO_DEVICES))
+    assert_same(tmp_path / "four", tmp_path / "one")
 
 
-@tensorflow_only
 def test_a_killed_worker_comes_back(tmp_path):
     """Two processes, one of them killed: the other says so; both again end as one device does."""
     length = "epochs=5", "steps_per_epoch=20"
@@ -110,7 +108,10 @@ def test_a_killed_worker_comes_back(tmp_path):
     workers[1].communicate()
     output, _ = workers[0].communicate(timeout=300)
     assert workers[0].returncode not in (0, None)
-    assert "another worker is gone; start this command again" in output.splitlines()[-1], output
+    lines = output.splitlines()
+    if BACKEND == "jax":  # which ends with an abort of its own
+        lines = [line for line in lines if line.startswith("keras-shr fit")]
+    assert "another worker is gone; start this command again" in lines[-1], output
     assert json.loads(backup.read_text())["epoch"] < 5
     finish(*two_workers(tmp_path / "two", *length))
     finish(start(tmp_path / "whole", "none", *length))
