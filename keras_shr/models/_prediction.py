@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 
+import keras
 import numpy as np
 from keras import ops
 
 from keras_shr.errors import KerasShrError
 from keras_shr.heatmaps import decode, heatmap_to_image
+from keras_shr.models._checks import check_images
 
 
 class KeypointPrediction:
@@ -15,6 +17,7 @@ class KeypointPrediction:
     image_size: tuple[int, int]
     heatmap_size: tuple[int, int]
     num_keypoints: int
+    network: keras.Model
     predict_on_batch: Callable
 
     def decode(self, heatmaps, method="argmax"):
@@ -26,23 +29,33 @@ class KeypointPrediction:
 
         Args:
             images: `(count, height, width, 3)` in 0..255 of the model's size.
-            batch_size: images a step; the last batch is filled up, so one shape is compiled.
+            batch_size: images a step; fewer that are left over are filled up to a power of two, so
+                that few shapes are compiled.
             method: see `keras_shr.heatmaps.decode`.
 
         Returns:
             NumPy float32 `(count, keypoints, 3)`: x, y in image pixels and a score in [0, 1].
+
+        Raises:
+            KerasShrError: images of another shape or in 0..1, or a batch size below 1.
         """
-        images = np.asarray(images)
-        if images.ndim != 4 or images.shape[1:3] != self.image_size:
-            raise KerasShrError(
-                f"images have shape {images.shape}; expected (count, {self.image_size[0]}, "
-                f"{self.image_size[1]}, 3)"
-            )
+        if not isinstance(batch_size, int | np.integer) or batch_size < 1:
+            raise KerasShrError(f"batch_size is {batch_size!r}; expected an integer from 1 up")
+        check_images(images, self.image_size, self.network.input_shape[3])
         batches = [np.zeros((0, self.num_keypoints, 3), "float32")]
         for start in range(0, len(images), batch_size):
-            batch = images[start : start + batch_size]
-            missing = batch_size - len(batch)
-            padded = np.concatenate([batch, np.repeat(batch[-1:], missing, axis=0)])
-            decoded = ops.convert_to_numpy(self.decode(self.predict_on_batch(padded), method))
+            batch = ops.convert_to_numpy(images[start : start + batch_size])
+            found = self.predict_on_batch(filled_up(batch, batch_size))
+            decoded = ops.convert_to_numpy(self.decode(found, method))
             batches.append(decoded[: len(batch)])
         return np.concatenate(batches)
+
+
+def filled_up(batch, batch_size) -> np.ndarray:
+    """A batch with its rows repeated up to the next power of two, and to `batch_size` at most.
+
+    So a single picture is not computed 32 times, and whatever number of pictures comes, a network
+    is compiled for few shapes.
+    """
+    wanted = min(batch_size, 1 << (len(batch) - 1).bit_length())
+    return batch if len(batch) == wanted else batch[np.arange(wanted) % len(batch)]

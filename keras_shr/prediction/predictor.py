@@ -1,13 +1,18 @@
 """A trained model on pictures of any size."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from os import PathLike
 
 import numpy as np
+from PIL import Image, ImageOps
 
 from keras_shr.data.base import box_numbers
+from keras_shr.data.decoding import to_rgb
 from keras_shr.data.images import MAX_PIXELS, SquareBox, check_square, crop, read_image
-from keras_shr.errors import DataError, KerasShrError, shown
+from keras_shr.errors import DataError, KerasShrError, first_line, shown
 from keras_shr.evaluation.predictor import load_models
+from keras_shr.models._prediction import filled_up
 from keras_shr.skeletons import HAND_21, Skeleton
 
 
@@ -41,7 +46,8 @@ class Predictor:
             of its `.keras` file.
         padding: factor on the longer side of a given box, the same as in training (1.25 for folder
             and COCO data).
-        batch_size: crops that pass through the network together.
+        batch_size: crops that pass through the network together; fewer that are left over are
+            filled up to a power of two, so that few shapes are compiled.
         method: how keypoints are decoded: `"argmax"` (heatmap pixels), `"dark"` or `"centroid"`.
         max_pixels: files with more pixels than this are refused before they are decoded.
 
@@ -84,7 +90,8 @@ class Predictor:
         """Keypoints of pictures.
 
         Args:
-            pictures: arrays, uint8 `(height, width, 3)`, or paths of files that Pillow reads.
+            pictures: several pictures, each an array, uint8 `(height, width, 3)`, the path of a
+                file or a Pillow image; the last two in any mode and turned as their EXIF says.
             boxes: for each picture None (look at the whole of it) or `(count, 4)` rows of x, y,
                 width, height.
             heatmaps: keep the heatmaps too.
@@ -95,6 +102,12 @@ class Predictor:
         Raises:
             DataError: naming the picture that is none, or the box that is not as above.
         """
+        one = isinstance(pictures, str) or getattr(pictures, "ndim", None) == 3
+        if one or not isinstance(pictures, Iterable):
+            raise DataError(
+                f"predict takes a list of pictures and got one {_kind(pictures)}; "
+                "for a single picture call the predictor itself"
+            )
         pictures = [self._picture(p, i) for i, p in enumerate(pictures)]
         if boxes is None:
             boxes = [None] * len(pictures)
@@ -168,8 +181,7 @@ class Predictor:
         maps = [np.zeros((0, *model.heatmap_size, model.num_keypoints), "float32")]
         for start in range(0, count, self.batch_size):
             batch = np.stack(crops[start : start + self.batch_size])
-            filled = batch[np.arange(self.batch_size) % len(batch)]  # one shape is compiled
-            found = model.predict_on_batch(filled)
+            found = model.predict_on_batch(filled_up(batch, self.batch_size))
             decoded = np.asarray(model.decode(found, self.method), "float32")
             keypoints.append(decoded[: len(batch)])
             if heatmaps:
@@ -177,12 +189,31 @@ class Predictor:
         return np.concatenate(keypoints), np.concatenate(maps) if heatmaps else None
 
     def _picture(self, picture, number):
-        if not isinstance(picture, np.ndarray):
+        if isinstance(picture, str | PathLike):
             return read_image(picture, max_pixels=self.max_pixels)
-        fits = picture.dtype == np.uint8 and picture.ndim == 3 and picture.shape[2] == 3
-        if not fits or not picture.size:
+        if isinstance(picture, Image.Image) and all(picture.size):
+            return _converted(picture, number)
+        fits = isinstance(picture, np.ndarray) and picture.dtype == np.uint8
+        if not fits or picture.ndim != 3 or picture.shape[2] != 3 or not picture.size:
             raise DataError(
-                f"picture {number} is {picture.dtype} {picture.shape}, expected uint8 (height, "
-                "width, 3)"
+                f"picture {number} is {_kind(picture)}, expected uint8 (height, width, 3), the "
+                "path of a file or a Pillow image"
             )
         return picture
+
+
+def _converted(picture, number):
+    """A Pillow image as an array, as `read_image` makes it of a file."""
+    try:
+        return to_rgb(ImageOps.exif_transpose(picture))
+    except Exception as error:  # as many kinds as there are formats: pixels are read only now
+        raise DataError(
+            f"picture {number} cannot be read as a picture ({first_line(error)})"
+        ) from error
+
+
+def _kind(picture):
+    """What an error calls something that is no picture."""
+    if isinstance(picture, np.ndarray):
+        return f"{picture.dtype} {picture.shape}"
+    return f"{type(picture).__name__} {shown(picture)}"

@@ -8,6 +8,7 @@ from model_helpers import TENSORFLOW, compiled, numpy, small_regressor, tiny_mod
 from keras_shr.errors import KerasShrError
 from keras_shr.heatmaps import decode, heatmap_to_image
 from keras_shr.models import PairedHeatmapModel, StableHeatmapRegressor
+from keras_shr.models._prediction import filled_up
 from tests.dots import HEATMAP, KEYPOINTS, SIZE, pictures
 
 
@@ -40,6 +41,64 @@ def test_predict_keypoints_is_decode_of_predict(method):
     assert model.predict_keypoints(images[:0]).shape == (0, KEYPOINTS, 3)
     with pytest.raises(KerasShrError, match=r"expected \(count, 64, 64, 3\)"):
         model.predict_keypoints(images[:, ::2])
+
+
+@pytest.mark.parametrize(
+    ("count", "batch_size", "shapes"),
+    [
+        (1, 32, [1]),
+        (3, 32, [4]),
+        (7, 4, [4, 4]),
+        (6, 5, [5, 1]),
+        (5, 6, [6]),
+        (2, np.int64(2), [2]),
+    ],
+)
+def test_what_is_left_over_is_filled_up_to_a_power_of_two(count, batch_size, shapes, monkeypatch):
+    """A single image is computed once, and any number of images takes few shapes."""
+    images, _ = pictures(count)
+    model, seen = compiled(tiny_model()), []
+    expected = numpy(model.decode(model.predict_on_batch(images)))
+
+    def predict_on_batch(batch):
+        seen.append(len(batch))
+        return PairedHeatmapModel.predict_on_batch(model, batch)
+
+    monkeypatch.setattr(model, "predict_on_batch", predict_on_batch)
+    found = model.predict_keypoints(images, batch_size=batch_size)
+    assert seen == shapes
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    assert {len(filled_up(images[:1].repeat(n, 0), 32)) for n in range(1, 33)} == {
+        1, 2, 4, 8, 16, 32
+    }  # fmt: skip
+
+
+def test_images_that_are_none_and_batches_of_nothing():
+    model, (images, _) = compiled(tiny_model()), pictures(2)
+    expected = model.predict_keypoints(images)
+    for same in (list(images), images.astype("float32"), keras.ops.convert_to_tensor(images)):
+        np.testing.assert_allclose(model.predict_keypoints(same), expected, atol=1e-4)
+    for wrong, message in (
+        (images[0], r"shape \(64, 64, 3\); expected \(count, 64, 64, 3\)"),
+        (images[..., :1], r"shape \(2, 64, 64, 1\)"),
+        (images[..., 0], r"shape \(2, 64, 64\)"),
+        (images / 255, r"float64 with values up to 0\.9882; expected 0\.\.255"),
+    ):
+        with pytest.raises(KerasShrError, match=message):
+            model.predict_keypoints(wrong)
+    for size in (0, -1, 2.5, None):
+        with pytest.raises(KerasShrError, match=rf"batch_size is {size}; expected an integer"):
+            model.predict_keypoints(images, batch_size=size)
+
+
+def test_a_network_of_one_channel():
+    inputs = keras.Input((SIZE, SIZE, 1))
+    maps = keras.layers.Conv2D(KEYPOINTS, 5, 4, padding="same")(inputs)
+    model = compiled(PairedHeatmapModel(keras.Model(inputs, maps), rcc=None))
+    images, _ = pictures(2)
+    assert model.predict_keypoints(images[..., :1]).shape == (2, KEYPOINTS, 3)
+    with pytest.raises(KerasShrError, match=r"expected \(count, 64, 64, 1\)"):
+        model.predict_keypoints(images)
 
 
 def test_predicted_keypoints_are_image_pixels():

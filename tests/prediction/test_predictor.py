@@ -80,6 +80,21 @@ def test_batches_do_not_change_the_answer():
         np.testing.assert_allclose(one.keypoints, other.keypoints, atol=1e-3)
 
 
+def test_a_single_picture_is_computed_once(monkeypatch):
+    predictor, seen = Predictor(lamp_model()), []
+    run = predictor.model.predict_on_batch
+
+    def predict_on_batch(batch):
+        seen.append(len(batch))
+        return run(batch)
+
+    monkeypatch.setattr(predictor.model, "predict_on_batch", predict_on_batch)
+    picture = lamps(40, 50, POINTS)
+    predictor(picture)
+    predictor.predict([picture] * 37)
+    assert seen == [1, 32, 8]
+
+
 def test_pictures_without_boxes_and_lists_without_pictures(predictor):
     found = predictor(lamps(40, 40, POINTS), boxes=[])
     assert found.keypoints.shape == (0, 3, 3)
@@ -98,6 +113,7 @@ def test_files_of_every_mode(predictor, tmp_path, mode):
     path = tmp_path / ("a.tif" if mode == "CMYK" else "a.png")
     picture.save(path)
     keypoints = predictor(path).keypoints[0]
+    np.testing.assert_array_equal(predictor(Image.open(path)).keypoints[0], keypoints)
     assert np.abs(keypoints[1, :2] - [20, 40]).max() < 3
 
 
@@ -106,6 +122,8 @@ def test_exif_rotation_is_applied(predictor, tmp_path):
     exif[0x0112] = 6  # shown turned by a quarter, clockwise
     Image.fromarray(lamps(60, 100, POINTS, 5)).save(tmp_path / "a.jpg", exif=exif, quality=95)
     keypoints = predictor(tmp_path / "a.jpg").keypoints[0]
+    with Image.open(tmp_path / "a.jpg") as opened:
+        np.testing.assert_array_equal(predictor(opened).keypoints[0], keypoints)
     turned = [(59 - y, x) for x, y in POINTS]
     assert np.abs(keypoints[1:, :2] - turned[1:]).max() < 4  # JPEG halves the colours' resolution
 
@@ -131,6 +149,38 @@ def test_errors(predictor, tmp_path):
         Predictor(keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(2, 1)]))
     with pytest.raises(KerasShrError, match="there is no file"):
         Predictor(tmp_path / "none.keras")
+
+
+def test_what_is_no_picture_is_named_and_what_is_one_too(predictor, tmp_path):
+    picture = lamps(32, 32, POINTS)
+    accepted = r"expected uint8 \(height, width, 3\), the path of a file or a Pillow image$"
+    for wrong, named in (
+        ([picture, picture], "list"),
+        (keras.ops.convert_to_tensor(picture), "Tensor|Array"),
+        (None, "NoneType None"),
+        (b"photo.jpg", "bytes b'photo.jpg'"),
+        (Image.new("RGB", (0, 5)), "Image"),
+        (picture[None], r"uint8 \(1, 32, 32, 3\)"),
+        (picture[..., 0], r"uint8 \(32, 32\)"),
+    ):
+        with pytest.raises(DataError, match=rf"^picture 0 is .*({named}).*, {accepted}"):
+            predictor(wrong)
+    with pytest.raises(DataError, match=r"picture 0 cannot be read .*\(a floating-point"):
+        predictor(Image.fromarray(np.zeros((8, 8), "float32")))
+    Image.fromarray(lamps(64, 64, POINTS)).save(tmp_path / "cut.png")
+    (tmp_path / "cut.png").write_bytes((tmp_path / "cut.png").read_bytes()[:-400])
+    with (
+        Image.open(tmp_path / "cut.png") as cut,
+        pytest.raises(DataError, match=r"picture 1 cannot be read as a picture \(.*truncated"),
+    ):
+        predictor.predict([picture, cut])
+
+
+def test_one_picture_where_several_are_expected(predictor, tmp_path):
+    for one in ("photo.jpg", tmp_path / "photo.jpg", lamps(32, 32, POINTS), Image.new("L", (9, 9))):
+        with pytest.raises(DataError, match=r"a list of pictures and got one .*; for a"):
+            predictor.predict(one)
+    assert len(predictor.predict(np.stack([lamps(32, 32, POINTS)] * 2))) == 2
 
 
 def test_a_saved_model_by_its_path(tmp_path):
