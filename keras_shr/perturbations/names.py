@@ -64,7 +64,7 @@ def check_perturbations(perturbations, force=False) -> tuple[str, ...]:
         if name in EVALUATION_PERTURBATIONS and not force:
             raise KerasShrError(
                 f"perturbation {name!r} is kept for evaluation and must stay unseen in training; "
-                "leave it out, or pass force=True"
+                "leave it out, or pass force=True (force_perturbations=True to a model)"
             )
     if len(set(names)) != len(names):
         raise KerasShrError(f"perturbations names a kind twice: {', '.join(names)}")

@@ -161,7 +161,8 @@ def test_parts_of_a_batch_are_perturbed_as_in_the_whole(sizes, known):
 @pytest.mark.parametrize("kind", EVALUATION_PERTURBATIONS)
 def test_unseen_kinds_need_force(kind):
     images = images_of(2)
-    with pytest.raises(KerasShrError, match=f"{kind}.*unseen"):
+    way_out = r"pass force=True \(force_perturbations=True to a model\)"
+    with pytest.raises(KerasShrError, match=f"{kind}.*unseen.*{way_out}"):
         perturb(images, 0, (*QUICK, kind))
     with pytest.raises(KerasShrError, match=f"{kind}.*unseen"):
         perturb_kind(images, kind, 1, 0)
