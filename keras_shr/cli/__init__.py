@@ -11,7 +11,8 @@ from keras_shr.memory import keep_freed_memory
 def main(arguments=None):
     """Runs `keras-shr`; returns the exit status."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    # Each command's modules load when it is chosen: `--help` should not wait for TensorFlow.
+    # What a command needs beside the package loads when it is chosen. The package itself, and Keras
+    # with it, is loaded by now: importing it has to register the classes of saved models.
     from keras_shr.cli import (
         app,
         compare_export,
