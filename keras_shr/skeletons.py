@@ -91,6 +91,11 @@ class Skeleton:
             )
         return cls(**found)
 
+    @property
+    def is_generic(self) -> bool:
+        """Whether it says nothing but the number of keypoints, as `generic` makes it."""
+        return self == Skeleton.generic(len(self))
+
     @classmethod
     def generic(cls, count: int) -> "Skeleton":
         """A skeleton of `count` numbered keypoints without bones."""

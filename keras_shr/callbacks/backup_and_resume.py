@@ -9,6 +9,7 @@ import numpy as np
 from keras_shr._replicas import alone
 from keras_shr.errors import KerasShrError
 from keras_shr.files import check_space, read_json, remove_leftovers, replacing, write_text
+from keras_shr.models.optimization import fitted_schedule
 
 _STATE = "backup.json"
 
@@ -35,7 +36,8 @@ class BackupAndResume(keras.callbacks.Callback):
         writes: False only resumes, from the backups of another process that shares the run.
 
     Raises:
-        KerasShrError: when the backup cannot be loaded, such as into another architecture.
+        KerasShrError: when the backup cannot be loaded, such as into another architecture, or is of
+            a model with other settings.
     """
 
     def __init__(self, directory, every=1, writes=True):
@@ -52,6 +54,12 @@ class BackupAndResume(keras.callbacks.Callback):
         state = read_json(Path(directory) / _STATE)
         return 0 if state is None else int(state["epoch"])
 
+    @property
+    def run_began_at(self) -> int | None:
+        """What the optimizer had counted when the run in the folder began; None without one."""
+        state = read_json(self.directory / _STATE)
+        return None if state is None else int(state.get("began_at", 0))
+
     def on_train_begin(self, logs=None) -> None:
         self._epochs, self._history, self._restored = [], {}, False
         self.model._initial_epoch = None
@@ -60,6 +68,7 @@ class BackupAndResume(keras.callbacks.Callback):
         state = read_json(self.directory / _STATE)
         if state is None:
             return
+        self._check_settings(state.get("settings"))
         self._load(self.directory / state["weights"], state["seeds"])
         self._epochs, self._history = list(state["epochs"]), dict(state["history"])
         self._restored = True
@@ -67,6 +76,8 @@ class BackupAndResume(keras.callbacks.Callback):
         done = state["stopped_at"] is not None and planned <= state["stopped_at"]
         # Keras reads this right after on_train_begin; it is how BackupAndRestore resumes too.
         self.model._initial_epoch = planned if done else min(state["epoch"], planned)
+        if self.writes and self.params.get("verbose", 1):
+            _say(self.directory, self.model._initial_epoch, planned)
 
     def on_epoch_begin(self, epoch, logs=None) -> None:
         # Left in place, it would make the next `fit` of this model start late as well.
@@ -102,6 +113,8 @@ class BackupAndResume(keras.callbacks.Callback):
             {
                 "epoch": epoch,
                 "weights": name,
+                "settings": _settings(self.model),
+                "began_at": getattr(fitted_schedule(self.model.optimizer), "first_step", 0),
                 "seeds": [np.asarray(v.value).tolist() for v in _seed_variables(self.model)],
                 "stopped_at": stopped_at,
                 "epochs": self._epochs,
@@ -111,6 +124,17 @@ class BackupAndResume(keras.callbacks.Callback):
         for other in self.directory.glob("*.weights.h5"):  # older ones and torn ones
             if other.name != name:
                 other.unlink(missing_ok=True)
+
+    def _check_settings(self, theirs):
+        """Refuses to go on with another model's run; older backups do not say."""
+        mine = _settings(self.model)
+        differing = [key for key in mine if theirs and mine[key] != theirs.get(key, mine[key])]
+        if differing:
+            key = differing[0]
+            raise KerasShrError(
+                f"{self.directory}: holds the run of a model with {key}={theirs[key]!r}, not "
+                f"{mine[key]!r}; give this run another folder, or remove that one to start over"
+            )
 
     def _write(self, state):
         if not self.writes:
@@ -153,3 +177,20 @@ def _seed_variables(model):
     """The states of the model's seed generators (dropout), which no weights file holds."""
     others = {id(v) for v in [*model.weights, *model.metrics_variables]}
     return [v for v in model.variables if id(v) not in others]
+
+
+def _settings(model):
+    """What a model says of its training, as JSON; its name changes with what was made before it."""
+    config = model.training_config() if hasattr(model, "training_config") else {}
+    config = {key: value for key, value in config.items() if key != "name"}
+    return json.loads(json.dumps(config, default=str))
+
+
+def _say(directory, epoch, planned):
+    run = directory.parent if directory.name == "backup" else directory
+    if epoch < planned:
+        text = f"{run}: going on after epoch {epoch} of {planned}"
+    else:
+        text = f"{run}: all {planned} epochs are done, nothing is trained; give more of them, or "
+        text += "another folder"
+    print(text)

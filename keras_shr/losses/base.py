@@ -64,6 +64,13 @@ class KeypointLoss(keras.losses.Loss):
     def __call__(self, y_true, y_pred, sample_weight=None):
         y_true = ops.cast(ops.convert_to_tensor(y_true), "float32")
         y_pred = ops.cast(ops.convert_to_tensor(y_pred), "float32")
+        shapes = tuple(y_true.shape), tuple(y_pred.shape)
+        known = zip(*(shape[1:] for shape in shapes), strict=False)
+        if len(shapes[0]) != len(shapes[1]) or any(None not in p and p[0] != p[1] for p in known):
+            raise KerasShrError(
+                f"{self.name}: y_true has shape {shapes[0]} and y_pred {shapes[1]}; expected both "
+                "to be (batch, height, width, keypoints)"
+            )
         values, supervised = self.call(y_true, y_pred)
         return reduce_keypoints(values, supervised, sample_weight, self.reduction)
 

@@ -1,5 +1,6 @@
 """What images given to a model must be."""
 
+import keras
 import numpy as np
 from keras import ops
 
@@ -50,3 +51,93 @@ def _stacked(images):
         raise KerasShrError(
             "images are a list whose parts differ in shape; expected images of one size"
         ) from None
+
+
+def check_batch(images, keypoints, sample_weight, model) -> None:
+    """Refuses a batch whose shapes do not fit a model; broadcasting would hide some of them.
+
+    Args:
+        images: tensor or None.
+        keypoints: tensor.
+        sample_weight: tensor or None.
+        model: `PairedHeatmapModel`.
+
+    Raises:
+        KerasShrError: what has another shape than it should.
+    """
+    count = model.num_keypoints
+    if images is not None:
+        _check_shape("images", images, (*model.image_size, model.network.input_shape[-1]))
+    _check_shape("keypoints", keypoints, (count, 3), " (x, y, visibility)")
+    if sample_weight is not None:
+        shape = _shape("sample_weight", sample_weight)
+        if len(shape) not in (1, 2) or shape[1:] not in ((), (None,), (1,), (count,)):
+            raise KerasShrError(
+                f"sample_weight has shape {shape}; expected (batch,) or (batch, {count})"
+            )
+
+
+def _shape(what, value):
+    try:
+        return tuple(value.shape)
+    except ValueError:  # as TensorFlow says of a tensor of unknown rank
+        raise KerasShrError(
+            f"the shape of {what} is not known; give tf.data.Dataset.from_generator an "
+            "output_signature"
+        ) from None
+
+
+def _check_shape(what, value, expected, meaning=""):
+    shape = _shape(what, value)
+    fits = len(shape) == len(expected) + 1 and all(
+        found in (None, wanted) for found, wanted in zip(shape[1:], expected, strict=True)
+    )
+    if not fits:
+        wanted = ", ".join(map(str, expected))
+        raise KerasShrError(f"{what} have shape {shape}; expected (batch, {wanted}){meaning}")
+
+
+def check_data(x, y, sample_weight, model) -> None:
+    """Refuses what `fit` is given where training on it could come to nothing.
+
+    Before anything is traced: an exception inside a step of JAX leaves a model without its weights.
+
+    Args:
+        x: of `fit`: images, a `PyDataset` or a `tf.data.Dataset`. Of the latter two one batch is
+            looked at; of others nothing.
+        y, sample_weight: of `fit`.
+        model: `PairedHeatmapModel`.
+
+    Raises:
+        KerasShrError: images that `check_images` refuses, keypoints or weights of another shape, or
+            arrays without one keypoint that is labelled and inside its picture.
+    """
+    arrays = hasattr(x, "shape")
+    if isinstance(x, keras.utils.PyDataset):
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(x[0])
+    elif hasattr(x, "element_spec") and hasattr(x, "take"):
+        dataset = x
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(dataset.element_spec)
+        if getattr(getattr(x, "dtype", None), "is_floating", False):
+            x = next((each[0] for each in dataset.take(1)), x)
+    if not hasattr(x, "shape") or not hasattr(y, "shape"):
+        return
+    check_batch(x, y, sample_weight, model)
+    if hasattr(x, "__array__") or hasattr(x, "__getitem__"):  # no TensorSpec
+        check_images(x, model.image_size, model.network.input_shape[-1])
+    if arrays and isinstance(y, np.ndarray):
+        _check_labels(y, model)
+
+
+def _check_labels(keypoints, model):
+    height, width = model.image_size
+    places = keypoints[..., :2]
+    with np.errstate(invalid="ignore"):
+        inside = ((places >= -0.5) & (places < [width - 0.5, height - 0.5])).all(-1)
+        usable = inside & (keypoints[..., 2] >= model.min_visibility)
+    if len(keypoints) and not usable.any():
+        raise KerasShrError(
+            f"of {usable.size} keypoints not one is labelled (visibility of at least "
+            f"{model.min_visibility}) and inside its picture of {width}x{height}: there is nothing "
+            "to learn from"
+        )

@@ -9,6 +9,7 @@ draws, divisors of the losses, statistics of batch normalisation, gradient clipp
 loss scaling all see the whole of it (`keras_shr._replicas`).
 """
 
+import contextlib
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from keras_shr import _replicas
 from keras_shr._compile import compiled
 from keras_shr.errors import KerasShrError
 from keras_shr.metrics import KeypointAUC
+from keras_shr.models._checks import check_batch, check_data
 from keras_shr.models.optimization import (
     batches_seen,
     count_steps,
@@ -97,7 +99,13 @@ class _Trainer(_Model):
         self.optimizer.build(self.trainable_variables)
 
     def fit(self, x=None, y=None, batch_size=None, epochs=1, **kwargs):
-        """Like `keras.Model.fit`; a `WarmupCosine` schedule is stretched over all its epochs."""
+        """Like `keras.Model.fit`; a `WarmupCosine` schedule is stretched over all its epochs.
+
+        Raises:
+            KerasShrError: images that are 0..1 or of another size, labels of another shape or none
+                that could be learned from.
+        """
+        check_data(x, y, kwargs.get("sample_weight"), self)
         if self.compiled:  # otherwise Keras says what is missing
             steps = count_steps(
                 x,
@@ -105,10 +113,39 @@ class _Trainer(_Model):
                 kwargs.get("steps_per_epoch"),
                 kwargs.get("validation_split") or 0.0,
             )
-            if fit_schedule(self.optimizer, steps and steps * epochs):
+            start, callbacks = kwargs.get("initial_epoch") or 0, kwargs.get("callbacks")
+            if fit_schedule(self.optimizer, steps, epochs, start, callbacks):
                 self.train_function = None  # it holds the old schedule as constants
             self._build_optimizer()
         return super().fit(x, y, batch_size=batch_size, epochs=epochs, **kwargs)
+
+    def evaluate(self, x=None, y=None, *args, **kwargs):
+        """Like `keras.Model.evaluate`; without `stability`, which only training measures."""
+        if hasattr(y, "shape"):
+            check_batch(None, y, kwargs.get("sample_weight"), self)
+        with self._measured_in_training_alone():
+            return super().evaluate(x, y, *args, **kwargs)
+
+    def test_on_batch(self, x, y=None, *args, **kwargs):
+        """Like `keras.Model.test_on_batch`; without `stability`, as `evaluate`."""
+        with self._measured_in_training_alone():
+            return super().test_on_batch(x, y, *args, **kwargs)
+
+    def get_metrics_result(self):
+        """Like Keras's; in evaluation without `stability`, whose 0 would look perfect."""
+        results = super().get_metrics_result()
+        if vars(self).get("_evaluating"):
+            results.pop("stability", None)
+        return results
+
+    @contextlib.contextmanager
+    def _measured_in_training_alone(self):
+        # Past the tracking of layers, as it is no state.
+        object.__setattr__(self, "_evaluating", True)
+        try:
+            yield
+        finally:
+            object.__setattr__(self, "_evaluating", False)
 
     def _build_optimizer(self):
         """Makes the optimizer's variables now: inside a traced step each costs a TensorFlow

@@ -20,13 +20,16 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
             where the gradients of several make one update.
         warmup: share of `total_steps` (or of 10,000 steps if that is unknown) spent rising.
         final: learning rate at the end, as a share of `peak`.
+        first_step: what the optimizer has counted when the run begins. `fit` fills it in: a model
+            that is trained once more warms up anew.
     """
 
-    def __init__(self, peak=2e-3, total_steps=None, warmup=0.05, final=0.01):
+    def __init__(self, peak=2e-3, total_steps=None, warmup=0.05, final=0.01, first_step=0):
         self.peak, self.total_steps, self.warmup, self.final = peak, total_steps, warmup, final
+        self.first_step = first_step
 
     def __call__(self, step) -> Tensor:
-        step = ops.cast(step, "float32")
+        step = ops.maximum(ops.cast(step, "float32") - self.first_step, 0.0)
         rise = max(1.0, self.warmup * (self.total_steps or 10_000))
         rate = self.peak * ops.minimum(1.0, (step + 1.0) / rise)
         if self.total_steps:
@@ -40,6 +43,7 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
             "total_steps": self.total_steps,
             "warmup": self.warmup,
             "final": self.final,
+            "first_step": self.first_step,
         }
 
 
@@ -71,19 +75,35 @@ def batches_seen(optimizer):
     return getattr(optimizer, "inner_optimizer", optimizer)._iterations
 
 
-def fit_schedule(optimizer, total_steps):
-    """Tells the optimizer's `WarmupCosine`, if it has one, how long the run is.
+def fitted_schedule(optimizer):
+    """The optimizer's `WarmupCosine`, or None where it has none."""
+    inner = getattr(optimizer, "inner_optimizer", optimizer)  # under loss scaling
+    schedule = getattr(inner, "_learning_rate", None)
+    return schedule if isinstance(schedule, WarmupCosine) else None
+
+
+def fit_schedule(optimizer, steps, epochs, initial_epoch, callbacks):
+    """Tells the optimizer's `WarmupCosine`, if it has one, where a run begins and ends.
+
+    Args:
+        steps: of an epoch, or None where that is not known.
+        epochs, initial_epoch: of `fit`.
+        callbacks: of `fit`; `BackupAndResume` knows where a run that goes on began.
 
     Returns:
         Whether the schedule changed (a compiled training function is then out of date).
     """
-    inner = getattr(optimizer, "inner_optimizer", optimizer)  # under loss scaling
-    schedule = getattr(inner, "_learning_rate", None)
-    if not isinstance(schedule, WarmupCosine) or not total_steps:
+    schedule = fitted_schedule(optimizer)
+    if schedule is None or not steps:
         return False
-    changed = schedule.total_steps != total_steps
-    schedule.total_steps = total_steps
-    return changed
+    before = schedule.total_steps, schedule.first_step
+    counted = int(ops.convert_to_numpy(batches_seen(optimizer).value))
+    first_step = max(0, counted - initial_epoch * steps)
+    for callback in keras.tree.flatten(getattr(callbacks, "callbacks", callbacks)):
+        if getattr(callback, "run_began_at", None) is not None:
+            first_step = callback.run_began_at
+    schedule.total_steps, schedule.first_step = steps * epochs, first_step
+    return (schedule.total_steps, schedule.first_step) != before
 
 
 def count_steps(x, batch_size, steps_per_epoch, validation_split=0.0):

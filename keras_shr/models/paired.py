@@ -16,6 +16,7 @@ from keras_shr.heatmaps import (
     in_frame,
 )
 from keras_shr.layers import RandomKeypointAffine, RowColumnCorrelation
+from keras_shr.models._checks import check_batch
 from keras_shr.models._prediction import KeypointPrediction
 from keras_shr.models._trainer import LossMean, PairTrainer
 from keras_shr.perturbations import (
@@ -76,7 +77,8 @@ class PairedHeatmapModel(PairTrainer, KeypointPrediction, keras.Model):
             neither stability nor `supervise_perturbed` has anything to act on).
         severities: which of 1..5 to draw from.
         force_perturbations: allow kinds that are kept for evaluation.
-        augmentation: a `RandomKeypointAffine`, its keyword arguments, or `None`.
+        augmentation: a `RandomKeypointAffine`, its keyword arguments, or `None`. Without a skeleton
+            pictures are not mirrored by default: which keypoints are left and right is not known.
         min_visibility: 1 supervises all labelled keypoints, 2 those that are seen.
         seed: seed of augmentation and perturbation; the draw depends on it, the step and the place
             in the global batch alone, so a resumed run draws what the interrupted one would have,
@@ -129,6 +131,11 @@ class PairedHeatmapModel(PairTrainer, KeypointPrediction, keras.Model):
         self.perturbations, self.severities = perturbations, check_severities(severities)
         self.force_perturbations = force_perturbations
         self.min_visibility, self.seed = min_visibility, seed
+        if not getattr(network, "outputs", None):
+            raise KerasShrError(
+                f"network is {network!r:.80}, whose shapes are not known; give a Functional model, "
+                "or a Sequential one that begins with keras.Input"
+            )
         shapes = {tuple(output.shape) for output in network.outputs}
         if len(shapes) > 1 or len(network.outputs[0].shape) != 4:
             raise KerasShrError(
@@ -170,7 +177,10 @@ class PairedHeatmapModel(PairTrainer, KeypointPrediction, keras.Model):
         augmentation = _revive(augmentation)
         if isinstance(augmentation, dict):
             order = self.skeleton.flip_order if self.skeleton else None
-            augmentation = RandomKeypointAffine(**{"flip_order": order} | augmentation)
+            default = {"flip_order": order}
+            if self.skeleton is None or self.skeleton.is_generic:
+                default["flip"] = 0.0  # which keypoints are left and right is not known
+            augmentation = RandomKeypointAffine(**default | augmentation)
         return augmentation
 
     def build(self, input_shape) -> None:
@@ -276,6 +286,7 @@ class PairedHeatmapModel(PairTrainer, KeypointPrediction, keras.Model):
         images, keypoints, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         if keypoints is None:
             raise KerasShrError("fit needs keypoints (batch, keypoints, 3) beside the images")
+        check_batch(images, keypoints, sample_weight, self)
         seed = _random.fold_in(self.seed, step)
         before = _replicas.rows_before(ops.shape(images)[0])
         if not isinstance(before, int):  # a replica has a part of the batch
@@ -307,6 +318,8 @@ class PairedHeatmapModel(PairTrainer, KeypointPrediction, keras.Model):
         Of a network with several outputs each takes both losses, and their mean counts.
         """
         training = isinstance(y, dict)  # only `make_pairs` makes a dictionary of the labels
+        if not training:
+            check_batch(None, y, sample_weight, self)
         target = self.targets(y["keypoints"] if training else y)
         count = ops.shape(target)[0]
 

@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 from callback_helpers import Epochs, Interrupt, Interruption, fit_plain, plain_model
 
-from keras_shr.callbacks import BackupAndResume, CSVHistory
+from keras_shr.callbacks import BackupAndResume, CSVHistory, run_callbacks
 from keras_shr.errors import KerasShrError
+from keras_shr.selftest.training import pictures, small_model
 
 # Keras 3.15 saves variables through an `__array__` that NumPy 2 warns about.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -110,6 +111,25 @@ def test_torn_files_are_not_taken_for_a_backup(tmp_path):
     (folder / "epoch-00003.weights.h5").write_bytes(b"whole but not named by backup.json")
     assert run(tmp_path, 3)[1] == [2]
     assert sorted(p.name for p in folder.iterdir()) == ["backup.json", "epoch-00003.weights.h5"]
+
+
+def test_another_model_s_run_is_not_gone_on_with(tmp_path, capsys):
+    """It would take the other's weights and train nothing, without a word."""
+
+    def start(epochs=1, verbose=0, **options):
+        model = small_model(**options)
+        model.compile()
+        callbacks = run_callbacks(tmp_path)
+        return model.fit(*pictures(4), epochs=epochs, callbacks=callbacks, verbose=verbose)
+
+    start()
+    with pytest.raises(KerasShrError, match="a model with stability='mst', not None; give this"):
+        start(stability=None)
+    assert capsys.readouterr().out == ""
+    start(verbose=2)
+    assert "all 1 epochs are done, nothing is trained" in capsys.readouterr().out
+    assert len(start(epochs=2, verbose=2).history["loss"]) == 2
+    assert f"{tmp_path}: going on after epoch 1 of 2" in capsys.readouterr().out
 
 
 def test_every(tmp_path):

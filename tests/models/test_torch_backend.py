@@ -11,6 +11,7 @@ import pytest
 from keras import ops
 from model_helpers import PAPER, compiled, numpy, tiny_model, tiny_network
 
+from keras_shr import Predictor
 from keras_shr.perturbations import ALL_PERTURBATIONS, TRAINING_PERTURBATIONS, perturb_kind
 from tests.dots import KEYPOINTS, SIZE, pictures
 
@@ -64,6 +65,9 @@ def test_fit_evaluate_predict_save(as_on_a_gpu, options, tmp_path):
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(again.predict_keypoints(images), expected)
+    np.testing.assert_array_equal(again.predict_keypoints(ops.convert_to_tensor(images)), expected)
+    found = Predictor(again, method="argmax").predict(list(images))
+    np.testing.assert_allclose([each.keypoints[0] for each in found], expected, atol=1e-4)
 
 
 def test_the_default_recipe_takes_a_step():
