@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from os import PathLike
 
 import numpy as np
+from keras import ops
 from PIL import Image, ImageOps
 
 from keras_shr.data.base import box_numbers
@@ -182,7 +183,7 @@ class Predictor:
         for start in range(0, count, self.batch_size):
             batch = np.stack(crops[start : start + self.batch_size])
             found = model.predict_on_batch(filled_up(batch, self.batch_size))
-            decoded = np.asarray(model.decode(found, self.method), "float32")
+            decoded = ops.convert_to_numpy(model.decode(found, self.method))
             keypoints.append(decoded[: len(batch)])
             if heatmaps:
                 maps.append(np.asarray(found, "float32")[: len(batch)])
