@@ -25,6 +25,10 @@ class DataError(KerasShrError):
     """A file or record of a data set that cannot be read as what it should be."""
 
 
+class MissingPartError(DataError):
+    """A data set that is whole but has no part of the name that was asked for, such as `val`."""
+
+
 def first_line(error) -> str:
     """What any exception says, as one line; its type where it says nothing."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]

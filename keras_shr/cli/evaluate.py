@@ -108,7 +108,7 @@ def kinds(text):
         "unseen": EVALUATION_PERTURBATIONS,
         "sensor": SENSOR_PERTURBATIONS,
     }
-    return groups.get(text) or tuple(text.split(","))
+    return groups.get(text.strip()) or tuple(kind.strip() for kind in text.split(","))
 
 
 def part(text):

@@ -111,7 +111,7 @@ def _read_json(path):
     if not path.is_file():
         raise DataError(f"{path}: no such file")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: not JSON ({first_line(error)})") from None
     for key in ("images", "annotations", "categories"):

@@ -1,16 +1,23 @@
 """Any folder of pictures with an `index.jsonl` of keypoints."""
 
+import difflib
+import functools
 import json
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
+
 from keras_shr.data.base import Reader, box_numbers, clean_keypoints, whole_number
 from keras_shr.data.images import MAX_PIXELS, SquareBox, read_image
 from keras_shr.data.places import inside, usable_text
-from keras_shr.errors import DataError, KerasShrError, first_line, shown
+from keras_shr.errors import DataError, KerasShrError, MissingPartError, first_line, shown
 from keras_shr.skeletons import HAND_21, Skeleton
 
 INDEX, SKELETON = "index.jsonl", "skeleton.json"
+_KEYS = ("file", "keypoints", "box", "split", "group")
+_MEANT = dict.fromkeys(("bboxes", "bounding_box", "boundingbox"), "box")
+_TINY = 4  # pixels: in pictures as small as this, labels may all lie within one pixel
 
 
 class FolderReader(Reader):
@@ -21,7 +28,8 @@ class FolderReader(Reader):
     ```
 
     `file` is relative to the folder. A keypoint is `[x, y]` (seen) or `[x, y, v]`, an integer
-    being a pixel's centre. `split`, `group` (person or sequence) and `box` are optional. With a
+    being a pixel's centre. `split`, `group` (person or sequence) and `box` are optional, other keys
+    are not looked at. A line without a `split` belongs to the split "train". With a
     `box` `[x, y, width, height]` the square around it, times `padding`, is cropped; otherwise the
     whole picture is used, a picture that is not square being filled up with black.
 
@@ -40,7 +48,9 @@ class FolderReader(Reader):
     keypoints are a hand and any other number has no names.
 
     Raises:
-        DataError: naming the line of the index, or the picture, that is not as above.
+        MissingPartError: no line has the `split`.
+        DataError: naming the line of the index, or the picture, that is not as above, or a key that
+            looks like a misspelt one.
     """
 
     kind = "folder"
@@ -66,10 +76,11 @@ class FolderReader(Reader):
         labels = [clean_keypoints(e["keypoints"], len(skeleton), w) for w, e in entries]
         if visibility == "auto":
             visibility = "coco" if any((k[:, 2] == 2).any() for k in labels) else "flag"
+        self._normalised = _within_one_pixel(labels)
         self._records, ids = [], []
         seen: Counter = Counter()
         for (_, entry), keypoints in zip(entries, labels, strict=True):
-            if split is not None and entry.get("split") != split:
+            if split is not None and _split(entry) != split:
                 continue
             if groups is not None and _group(entry) not in groups:
                 continue
@@ -82,7 +93,8 @@ class FolderReader(Reader):
             seen[file] += 1  # several hands of one picture are several lines
             ids.append(file if seen[file] == 1 else f"{file}#{seen[file]}")
         if not ids:
-            raise DataError(_nothing_left(self.root / INDEX, entries, split, groups, subset))
+            missing = DataError if split is None else MissingPartError
+            raise missing(_nothing_left(self.root / INDEX, entries, split, groups, subset))
         parts = [self.root.name or "folder", *(subset or []), *([split] if split else [])]
         options = {"groups": groups, "subset": subset, "visibility": visibility}
         super().__init__(
@@ -93,12 +105,31 @@ class FolderReader(Reader):
         (file, rectangle, group, keypoints), record = self._records[index], self.ids[index]
         path = inside(self.root, file, f"record {record}")
         image = read_image(path, record, self.max_pixels)
+        if self._normalised and max(image.shape[:2]) > _TINY:
+            raise DataError(
+                f"{self.root / INDEX}: all labelled keypoints lie between 0 and 1, but {path} has "
+                f"{image.shape[1]}x{image.shape[0]} pixels; expected x and y in pixels, not as "
+                "shares of width and height"
+            )
         if rectangle is None:
             box = SquareBox.of_image(*image.shape[:2])
         else:
             x, y, width, height = rectangle
             box = SquareBox.of_rectangle(x, y, width, height, self.padding)
         return self._cut(index, path, image, box, keypoints, group)
+
+
+def _split(entry):
+    """A line without a split is for training, beside others that have one too."""
+    split = entry.get("split")
+    return "train" if split in (None, "") else str(split)
+
+
+def _within_one_pixel(labels):
+    """Whether labels look like shares of width and height."""
+    labelled = np.concatenate([k[k[:, 2] > 0, :2] for k in labels])
+    fractions = bool((labelled % 1).any())  # (0, 0) and (1, 1) are pixels
+    return fractions and bool(((labelled >= 0) & (labelled <= 1)).all())
 
 
 def _group(entry):
@@ -122,7 +153,11 @@ def _read_index(path):
                 continue
             where = f"{path}:{number}"
             try:
-                entry = json.loads(line.decode())
+                # Windows' editors begin a file with a byte order mark.
+                text = line.decode("utf-8-sig" if number == 1 else "utf-8")
+                if not text.strip():
+                    continue
+                entry = json.loads(text)
             except (ValueError, RecursionError) as error:
                 raise DataError(f"{where}: not a line of JSON ({first_line(error)})") from None
             entries.append(_checked(entry, where))
@@ -135,6 +170,7 @@ def _checked(entry, where):
     if not isinstance(entry, dict) or not isinstance(entry.get("file"), str):
         raise DataError(f"{where}: expected an object with a text 'file'")
     where = f"{where} (record {usable_text(entry['file'], f'{where}: file')})"
+    _check_keys(entry, where)
     if not isinstance(entry.get("keypoints"), list):
         raise DataError(f"{where}: expected a list 'keypoints'")
     for key in ("group", "split"):
@@ -146,12 +182,26 @@ def _checked(entry, where):
     return where, entry
 
 
+def _check_keys(entry, where):
+    """Refuses a misspelt key; others are for whoever wrote them."""
+    for key in entry:
+        meant = None if key in _KEYS else _meant(key)
+        if meant is not None and meant not in entry:
+            raise DataError(f"{where}: no key {shown(key)}; did you mean {meant!r}?")
+
+
+@functools.lru_cache
+def _meant(key):
+    close = difflib.get_close_matches(key.lower(), [*_KEYS, *_MEANT], 1, cutoff=0.75)
+    return _MEANT.get(close[0], close[0]) if close else None
+
+
 def _skeleton(root, keypoints):
     path = root / SKELETON
     if not path.is_file():
         return HAND_21 if len(keypoints) == 21 else Skeleton.generic(len(keypoints))
     try:
-        return Skeleton.from_dict(json.loads(path.read_text(encoding="utf-8")))
+        return Skeleton.from_dict(json.loads(path.read_text(encoding="utf-8-sig")))
     except KerasShrError as error:
         raise DataError(f"{path}: {error}") from None
     except (ValueError, RecursionError) as error:
@@ -167,7 +217,7 @@ def _nothing_left(path, entries, split, groups, subset):
     asked = ", ".join(f"{k} {v!r}" for k, v in asked.items() if v is not None)
     return (
         f"{path}: no record with {asked}; it has "
-        f"the splits {found(e.get('split') for _, e in entries)}; "
+        f"the splits {found(_split(e) for _, e in entries)}; "
         f"the groups {found(e.get('group', '') for _, e in entries)}; "
         f"the sub-folders {found(Path(e['file']).parts[0] for _, e in entries)}"
     )

@@ -13,7 +13,7 @@ from keras_shr.data.prepared import PreparedReader
 from keras_shr.data.rendered import RenderedReader
 from keras_shr.data.rhd import RHDReader
 from keras_shr.data.stb import STBReader
-from keras_shr.errors import DataError
+from keras_shr.errors import DataError, MissingPartError
 
 READERS = {
     "rhd": RHDReader,
@@ -69,7 +69,8 @@ def open_data(spec, split: str | None = None, size: int | None = None) -> Reader
             a prepared data set whatever it was prepared with.
 
     Raises:
-        DataError: what was looked for and not found.
+        MissingPartError: a data set that is there, without the part.
+        DataError: what else was looked for and not found, or is not what it should be.
     """
     if isinstance(spec, Reader):
         return spec
@@ -90,8 +91,10 @@ def open_data(spec, split: str | None = None, size: int | None = None) -> Reader
     if size is not None:
         options["size"] = size
     reader = open_reader(kind, place, **options)
-    if kind == "prepared" and split and reader.split and _same(split) != _same(reader.split):
-        raise DataError(
+    if kind == "prepared" and split and reader.split and not same_split(split, reader.split):
+        # A folder that is called after the split ought to hold it; any other has no such part.
+        error = DataError if Path(place).name == split else MissingPartError
+        raise error(
             f"{place}: prepared from the split {reader.split!r}, but {split!r} is asked for"
         )
     return reader
@@ -143,5 +146,7 @@ def _guess(path, split):
     )
 
 
-def _same(split):
-    return {"training": "train", "evaluation": "test"}.get(split, split)
+def same_split(one: str, other: str) -> bool:
+    """Whether two names mean one part: RHD calls them training and evaluation."""
+    usual = {"training": "train", "evaluation": "test"}
+    return usual.get(one, one) == usual.get(other, other)

@@ -4,7 +4,7 @@ import numpy as np
 
 from keras_shr.data.base import Reader, clean_keypoints, whole_number
 from keras_shr.data.records import Record
-from keras_shr.errors import DataError
+from keras_shr.errors import DataError, MissingPartError
 from keras_shr.skeletons import HAND_21
 
 SPLIT_STARTS = {"train": 0, "val": 10_000_000, "test": 20_000_000}
@@ -28,7 +28,9 @@ class RenderedReader(Reader):
 
     def __init__(self, count, seed=0, size=256, start=0, split=None, views="all"):
         if split is not None and split not in SPLIT_STARTS:
-            raise DataError(f"rendered hands have the splits {list(SPLIT_STARTS)}, not {split!r}")
+            raise MissingPartError(
+                f"rendered hands have the splits {list(SPLIT_STARTS)}, not {split!r}"
+            )
         from keras_shr.rendering.camera import VIEWS
 
         if views not in VIEWS:

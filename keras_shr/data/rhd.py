@@ -9,7 +9,7 @@ from keras_shr.data.hand_crop import hand_box
 from keras_shr.data.images import read_image, read_labels
 from keras_shr.data.pickles import load_array_pickle
 from keras_shr.data.places import inside
-from keras_shr.errors import DataError, shown
+from keras_shr.errors import DataError, MissingPartError, shown
 from keras_shr.skeletons import HAND_21
 
 TO_HAND_21 = (0, 4, 3, 2, 1, 8, 7, 6, 5, 12, 11, 10, 9, 16, 15, 14, 13, 20, 19, 18, 17)
@@ -36,7 +36,8 @@ class RHDReader(Reader):
 
     Args:
         root: the folder `RHD_published_v2`, or the one above it.
-        split: `"training"` or `"evaluation"` (`"train"`, and `"val"` or `"test"`, mean these).
+        split: `"training"` or `"evaluation"` (`"train"`, and `"val"` or `"test"`, mean these; `fit`
+            does not take the latter for its `val` but holds training pictures out).
         size: height and width of the crops in pixels.
         padding: factor on the crop's side; 1 is hand3d's.
 
@@ -48,7 +49,7 @@ class RHDReader(Reader):
 
     def __init__(self, root, split="training", size=256, padding=1.0):
         if split not in _SPLITS:
-            raise DataError(f"RHD has the splits training and evaluation, not {split!r}")
+            raise MissingPartError(f"RHD has the splits training and evaluation, not {split!r}")
         split = _SPLITS[split]
         root = Path(root)
         if (root / "RHD_published_v2").is_dir():
@@ -56,7 +57,7 @@ class RHDReader(Reader):
         self.folder = root / split
         path = self.folder / f"anno_{split}.pickle"
         if not path.is_file():
-            raise DataError(
+            raise MissingPartError(
                 f"{path}: no such file; an RHD folder has {split}/anno_{split}.pickle and the "
                 f"pictures {split}/color/00000.png, {split}/mask/00000.png"
             )

@@ -9,7 +9,7 @@ from keras_shr.data.hand_crop import hand_box
 from keras_shr.data.images import read_image
 from keras_shr.data.matlab import read_array
 from keras_shr.data.places import inside
-from keras_shr.errors import DataError
+from keras_shr.errors import DataError, MissingPartError
 from keras_shr.skeletons import HAND_21
 
 TO_HAND_21 = (0, 17, 18, 19, 20, 13, 14, 15, 16, 9, 10, 11, 12, 5, 6, 7, 8, 1, 2, 3, 4)
@@ -46,7 +46,8 @@ class STBReader(Reader):
 
     Args:
         root: the folder with `images/` and `labels/`.
-        split: `"train"` (backgrounds 2-6) or `"test"` (background 1).
+        split: `"train"` (backgrounds 2-6) or `"test"` (background 1), which `"val"` means too;
+            `fit` does not take it for its `val` but holds a training sequence out.
         sensor: `"BB"` (left picture of the stereo camera, the usual one) or `"SK"` (colour
             picture of the depth sensor).
         size: height and width of the crops in pixels.
@@ -64,7 +65,7 @@ class STBReader(Reader):
 
     def __init__(self, root, split="train", sensor="BB", size=256, stride=1, padding=1.0):
         if split not in _SPLITS:
-            raise DataError(f"STB has the splits train and test, not {split!r}")
+            raise MissingPartError(f"STB has the splits train and test, not {split!r}")
         if sensor not in _CAMERAS:
             raise DataError(f"STB has the sensors BB and SK, not {sensor!r}")
         stride = whole_number("stride", stride, 1)
@@ -72,7 +73,7 @@ class STBReader(Reader):
         self.sensor, self.padding = sensor, float(padding)
         sequences = [s for s in SEQUENCES[split] if self._label_file(s).is_file()]
         if not sequences:
-            raise DataError(
+            raise MissingPartError(
                 f"{self.root}: no label file of STB's split {split!r}; expected "
                 f"labels/{SEQUENCES[split][0]}_{sensor}.mat and the pictures "
                 f"images/{SEQUENCES[split][0]}/{_CAMERAS[sensor][2]}_0.png"

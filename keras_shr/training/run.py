@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import sys
+from collections import Counter
 from pathlib import Path
 
 import keras
@@ -15,10 +17,9 @@ from keras_shr.data import (
     PreparedReader,
     load_arrays,
     named_data_errors,
-    open_data,
     tfrecord_dataset,
 )
-from keras_shr.errors import DataError, KerasShrError
+from keras_shr.errors import KerasShrError, first_line, shown
 from keras_shr.files import (
     check_writable,
     read_json,
@@ -32,10 +33,16 @@ from keras_shr.models.pretrained import load_trained, transfer_weights
 from keras_shr.training.batches import Batches, FollowEpochs, check_batch_size
 from keras_shr.training.config import Config
 from keras_shr.training.devices import find_devices
+from keras_shr.training.parts import open_parts
 
 _ARRAY_BYTES = 8e9
 _STREAM_BYTES = MEMORY_BYTES
 """Prepared data above this are streamed under TensorFlow; below it memory is simpler and faster."""
+
+_NOT_MIRRORED = (
+    "no skeleton.json: which keypoints are left and right is not known, so pictures are not "
+    "mirrored"
+)
 
 
 def train(
@@ -55,7 +62,8 @@ def train(
     Args:
         config: `Config`.
         output: the run's folder. One that holds a run of the same configuration is gone on with
-            (more `epochs` may be given); another configuration is refused.
+            (more `epochs` may be given); another configuration is refused, unless not one epoch
+            was finished.
         workers: processes that load or render data, 0 for all cores.
         verbose: as for `keras.Model.fit`.
         tensorboard: also write TensorBoard scalars.
@@ -76,15 +84,17 @@ def train(
     check_writable(output)
     settings = _check_folder(output, config)
     keras.utils.set_random_seed(config.seed)
-    reader = _open(config.data, config.split, config.image_size)
+    reader, validation_reader = open_parts(config)
+    if devices.chief and _lacks_sides(config, reader.skeleton):
+        print(_NOT_MIRRORED, file=sys.stderr)
+    with devices.building():  # before pictures are read: a wrong setting should say so at once
+        model = build_model(config, reader.skeleton)
     streamed = (
         isinstance(reader, PreparedReader)
         and keras.config.backend() == "tensorflow"
         and _bytes(reader) > _STREAM_BYTES
     )
-    training, validation = _load(config, reader, streamed, workers)
-    with devices.building():
-        model = build_model(config, reader.skeleton)
+    training, validation = _load(config, reader, validation_reader, streamed, workers)
     if devices.chief:
         for name in ("config.json", "model.keras"):
             remove_leftovers(output, name)
@@ -137,6 +147,11 @@ def train(
     return model
 
 
+def _lacks_sides(config, skeleton):
+    """Whether pictures would be mirrored, if it were known what changes places then."""
+    return skeleton.is_generic and config.model.get("augmentation", {}) is not None
+
+
 def _check_updates(steps, config):
     """Refuses a run that would end before its first update."""
     if steps * config.epochs < config.accumulate:
@@ -148,7 +163,15 @@ def _check_updates(steps, config):
 
 def build_model(config, skeleton):
     """The compiled model of a `Config`."""
-    model = _uncompiled(config, skeleton)
+    try:
+        model = _uncompiled(config, skeleton)
+    except KerasShrError:
+        raise
+    except (TypeError, ValueError, AttributeError) as error:
+        raise KerasShrError(
+            f"image_size={config.image_size} model={shown(config.model)}: no model can be built "
+            f"with these settings ({first_line(error)})"
+        ) from error
     if config.init:
         _start_from(model, config.init)
     model.compile(default_optimizer(config.learning_rate, config.accumulate))
@@ -192,11 +215,15 @@ def _start_from(model, path):
 
 
 def _check_folder(output, config):
-    """The configuration as JSON; refuses a folder that holds a run of another one."""
+    """The configuration as JSON; refuses a folder that holds a run of another one.
+
+    A run that failed before its first epoch was backed up has nothing to lose.
+    """
     path, mine = output / "config.json", json.loads(json.dumps(dataclasses.asdict(config)))
     theirs = dataclasses.asdict(Config()) | (read_json(path) or mine)  # older runs lack the newest
     differing = [k for k in mine if mine[k] != theirs.get(k) and k != "epochs"]
-    if differing:
+    trained = (output / "model.keras").exists()
+    if differing and (trained or BackupAndResume.finished_epochs(output / "backup")):
         name = differing[0]
         raise KerasShrError(
             f"{output}: holds a run with {name}={theirs.get(name)!r}, not {mine[name]!r}; give "
@@ -205,30 +232,16 @@ def _check_folder(output, config):
     return json.dumps(mine, indent=1)
 
 
-def _open(spec, split, size):
-    if not spec:
-        raise KerasShrError("no data set is given; set data, as in --data folder:my_images")
-    try:
-        return open_data(spec, split, size)
-    except DataError:
-        if split != "train":
-            raise
-        return open_data(spec, None, size)  # a data set without parts is all for training
-
-
-def _load(config, reader, streamed, workers):
+def _load(config, reader, validation, streamed, workers):
     """Training data and validation data in memory; for streamed data the number of shards to
-    train on (None for all) in place of the former."""
-    validation = None
-    if config.validation:
-        validation = _open(config.validation, None, config.image_size)
-    elif config.validation_split:
-        try:
-            validation = open_data(config.data, config.validation_split, config.image_size)
-        except DataError:
-            validation = None  # held out below
-        if validation is not None and set(validation.ids) & set(reader.ids):
-            validation = None  # kinds without splits ignore the word
+    train on (None for all) in place of the former.
+
+    Args:
+        config: `Config`.
+        reader, validation: from `open_parts`.
+        streamed: whether training data stay on the disk.
+        workers: of `load_arrays`.
+    """
     if validation is not None:
         validation = load_arrays(validation, workers, limit=config.validation_limit)
     if streamed:
@@ -277,13 +290,14 @@ def hold_out(data, config):
     rng = np.random.default_rng(config.seed)
     names = sorted(set(data.groups))
     wanted = max(1, round(config.validation_share * len(data)))
-    if len(names) > 2:
-        chosen, count = set(), 0
+    if len(names) > 1:
+        chosen, count, sizes = set(), 0, Counter(data.groups)
         for name in rng.permutation(names):
             if count >= wanted:
                 break
-            chosen.add(name)
-            count += data.groups.count(name)
+            if 2 * (count + sizes[name]) <= len(data):  # the larger part is for training
+                chosen.add(name)
+                count += sizes[name]
         held = np.array([g in chosen for g in data.groups])
     else:
         held = np.zeros(len(data), bool)

@@ -77,7 +77,7 @@ def fit(monkeypatch):
             variable.assign(value)
         return model
 
-    monkeypatch.setattr(run, "_open", lambda *_: SimpleNamespace(skeleton=SKELETON))
+    monkeypatch.setattr(run, "open_parts", lambda _: (SimpleNamespace(skeleton=SKELETON), None))
     monkeypatch.setattr(run, "_load", lambda *_: (data, data.take(range(2))))
     monkeypatch.setattr(run, "build_model", build)
     monkeypatch.setattr(run, "_uncompiled", lambda *_: plain)

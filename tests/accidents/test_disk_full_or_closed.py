@@ -154,7 +154,7 @@ def test_a_closed_folder_is_refused_before_the_work(name, tmp_path, monkeypatch,
     def work(*_, **__):
         raise AssertionError("the work was done in vain")
 
-    monkeypatch.setattr(training, "_open", work)
+    monkeypatch.setattr(training, "open_parts", work)
     monkeypatch.setattr(report, "open_stores", work)
     monkeypatch.setattr(convert, "Graph", work)
     with mounted(tmp_path / "disk", 1_000_000) as disk, read_only(disk):

@@ -41,6 +41,8 @@ def test_kinds():
     assert kinds("all") == ALL_PERTURBATIONS
     assert kinds("unseen") == EVALUATION_PERTURBATIONS
     assert kinds("snow,frost") == ("snow", "frost")
+    assert kinds(" contrast, snow ") == ("contrast", "snow")
+    assert kinds("unseen ") == EVALUATION_PERTURBATIONS
 
 
 def test_part_of_an_evaluation():

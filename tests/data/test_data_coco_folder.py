@@ -5,7 +5,7 @@ import pytest
 
 from keras_shr.data import COCOReader, FolderReader
 from keras_shr.data.coco import mirror_pairs
-from keras_shr.errors import DataError
+from keras_shr.errors import DataError, MissingPartError
 from keras_shr.skeletons import HAND_21, Skeleton
 from tests.small_sets import grey_picture, save
 
@@ -177,3 +177,73 @@ def test_folder_missing_things(tmp_path):
     (root / "p.png").write_bytes(b"not a picture")
     with pytest.raises(DataError, match=r"p.png \(record p.png\): cannot be read as a picture"):
         FolderReader(root)[0]
+
+
+def test_a_line_without_a_split_is_for_training(tmp_path):
+    lines = [{"keypoints": [[1, 2]]}, {"keypoints": [[3, 4]], "split": "test"}]
+    root = _write(tmp_path / "some", *lines, {"keypoints": [[5, 6]], "split": None})
+    for split, expected in (("train", [1, 5]), ("test", [3])):
+        assert [r.keypoints[0, 0] for r in FolderReader(root, split, size=20)] == expected
+    root = _write(tmp_path / "none", {"keypoints": [[1, 2]]})
+    assert len(FolderReader(root, "train")) == 1
+    with pytest.raises(MissingPartError, match="no record with split 'val'; it has the splits tra"):
+        FolderReader(root, "val")
+    root = _write(tmp_path / "other", *({"keypoints": [[1, 2]], "split": s} for s in ("a", 7)))
+    assert len(FolderReader(root, "7")) == 1
+    with pytest.raises(MissingPartError, match=r"no record with split 'train'; .* splits 7, a;"):
+        FolderReader(root, "train")
+
+
+@pytest.mark.parametrize(
+    ("key", "meant"),
+    [
+        *((key, "box") for key in ("bbox", "Box", "boundingBox", "bboxes")),
+        ("spilt", "split"),
+        ("groups", "group"),
+        ("keypoint", "keypoints"),
+    ],
+)
+def test_a_misspelt_key_is_refused(tmp_path, key, meant):
+    line = {"keypoints": [[1, 2]], key: [1, 2, 3, 4]}
+    if meant == "keypoints":
+        del line["keypoints"]
+    root = _write(tmp_path, {"keypoints": [[1, 2]]}, line)
+    message = rf"index.jsonl:2 \(record p.png\): no key '{key}'; did you mean '{meant}'\?"
+    with pytest.raises(DataError, match=message):
+        FolderReader(root)
+
+
+def test_other_keys_are_the_users_own(tmp_path):
+    own = {"labels": "by hand", "licence": "MIT", "spread": [1], "frame": 3, "id": 4, "score": 1}
+    both = {"keypoints_raw": [], "bbox": [0, 0, 1, 1], "box": [5, 5, 10, 10]}
+    reader = FolderReader(
+        _write(tmp_path, {"keypoints": [[9, 9]]} | own | both), padding=1, size=10
+    )
+    np.testing.assert_array_equal(reader[0].keypoints, [[4, 4, 2]])
+
+
+def test_labels_that_are_shares_of_the_picture_are_refused(tmp_path):
+    shares = {"keypoints": [[0.25, 0.5, 1], [1, 0, 1], [9, 9, 0]]}
+    root = _write(tmp_path / "x", shares, {"keypoints": [[0, 0, 0]] * 3})
+    with pytest.raises(DataError, match=r"between 0 and 1, but .*p.png has 20x20 pixels; expected"):
+        FolderReader(root)[1]
+    pixels = [{"keypoints": [[5, 0.5, 1]] * 3}], [{"keypoints": [[0, 1, 1]] * 3}]
+    for others in ([shares, *pixels[0]], pixels[1]):  # one is elsewhere; whole numbers are pixels
+        assert len(list(FolderReader(_write(tmp_path / "x", *others)))) == len(others)
+    root = _write(tmp_path / "x", shares)
+    save(root / "p.png", np.zeros((4, 4, 3), np.uint8))
+    assert len(list(FolderReader(root))) == 1
+
+
+def test_files_from_windows_begin_with_a_byte_order_mark(tmp_path, coco_root):
+    root = _write(tmp_path / "x", {"keypoints": [[1, 2]] * 2}, {"keypoints": [[1, 2]] * 2})
+    own = Skeleton("ends", ("left", "right"), ((0, 1),), ((0, 1),))
+    (root / "skeleton.json").write_text(json.dumps(own.to_dict()))
+    for path in (root / "index.jsonl", root / "skeleton.json", coco_root / "person.json"):
+        path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    reader = FolderReader(root)
+    assert (len(reader), reader.skeleton) == (2, own)
+    assert len(COCOReader(coco_root / "person.json", coco_root / "pictures")) == 2
+    path = root / "index.jsonl"
+    path.write_bytes(path.read_bytes().replace(b"\xef\xbb\xbf", b"\xef\xbb\xbf\r\n"))
+    assert len(FolderReader(root)) == 2

@@ -11,8 +11,6 @@ rendered hands written in RHD's own layout.
 from keras_shr.training import Config
 
 config = Config(
-    split="train",
-    validation_split=None,  # RHD's second part is the test set: hold some training images out
     image_size=256,  # not in the paper
     model={
         "backbone": "mobilenet_v2",

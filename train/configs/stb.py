@@ -11,8 +11,6 @@ rendered hands written in STB's own layout.
 from keras_shr.training import Config
 
 config = Config(
-    split="train",
-    validation_split=None,  # STB has training and test sequences only: hold some out
     image_size=256,  # not in the paper
     model={
         "backbone": "mobilenet_v2",

@@ -1,0 +1,54 @@
+"""Which records of a run's data are for training and which are for validation."""
+
+from keras_shr.data import open_data
+from keras_shr.data.base import Reader
+from keras_shr.data.registry import same_split
+from keras_shr.errors import KerasShrError, MissingPartError
+
+
+def open_parts(config) -> tuple[Reader, Reader | None]:
+    """The training data of a run, and its validation data if there are any.
+
+    Of several data sets each is asked for its own parts: one without parts is all for training,
+    one with parts gives those that the configuration names.
+
+    Args:
+        config: `Config`.
+
+    Returns:
+        Two readers; None in the place of the second where training data have to be held out.
+
+    Raises:
+        DataError: data that are missing or damaged, or that have parts, but none to train on.
+    """
+    if not config.data:
+        raise KerasShrError("no data set is given; set data, as in --data folder:my_images")
+    specs = [config.data] if isinstance(config.data, str) else list(config.data)
+    training = [open_data(spec, config.split, config.image_size) for spec in specs]
+    if config.validation:
+        found = [open_data(config.validation, None, config.image_size)]
+    else:
+        found = [
+            part
+            for spec, used in zip(specs, training, strict=True)
+            if (part := _validation_part(spec, used, config)) is not None
+        ]
+    return open_data(training), open_data(found) if found else None
+
+
+def _validation_part(spec, used, config):
+    """The part of one data set to validate on; None if there is none beside what is `used`."""
+    split = config.validation_split
+    if not split:
+        return None
+    try:
+        part = open_data(spec, split, config.image_size)
+    except MissingPartError:
+        return None
+    if part.split and not same_split(part.split, split):
+        return None  # RHD and STB have a test part, which answers to "val" elsewhere
+    if part.describe() == used.describe():
+        return None  # kinds without parts ignore the word
+    if config.split is None and set(part.ids) & set(used.ids):
+        return None
+    return part

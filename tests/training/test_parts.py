@@ -1,0 +1,126 @@
+"""What a run trains on and validates on, and that test records are neither."""
+
+import json
+
+import numpy as np
+import pytest
+
+from keras_shr.cli import main
+from keras_shr.data import FolderReader, KeypointData, STBReader, load_arrays, prepare
+from keras_shr.errors import DataError, MissingPartError
+from keras_shr.skeletons import Skeleton
+from keras_shr.training import Config
+from keras_shr.training.parts import open_parts
+from keras_shr.training.run import hold_out
+from tests.small_sets import grey_picture, make_coco, make_rhd, make_stb, save
+
+
+def folder(root, *splits, count=21):
+    """A folder with one picture for each split; None writes none."""
+    lines = []
+    for number, split in enumerate(splits):
+        save(root / f"{root.name}{number}.png", grey_picture(32, 32))
+        line = {"file": f"{root.name}{number}.png", "keypoints": [[5.5, 6]] * count}
+        lines.append(line | ({} if split is None else {"split": split}))
+    (root / "index.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    return str(root)
+
+
+def parts(data, **settings):
+    """Ids to train on, and those to validate on or None."""
+    data = [str(d) for d in data] if isinstance(data, list) else str(data)
+    training, validation = open_parts(Config(data=data, image_size=32, **settings))
+    return training.ids, validation and validation.ids
+
+
+def test_a_folder_with_other_words_is_refused(tmp_path, capsys):
+    data = folder(tmp_path / "a", "training", "test")
+    with pytest.raises(DataError, match="no record with split 'train'; it has the splits test, tr"):
+        parts(data)
+    assert parts(data, split="training") == (["a0.png"], None)
+    assert main(["fit", "--data", data, "--output", str(tmp_path / "run")]) == 1
+    assert "no record with split 'train'" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_lines_without_a_split_are_for_training_and_the_test_lines_never(tmp_path):
+    assert parts(folder(tmp_path / "a", "test", None, "test", None)) == (["a1.png", "a3.png"], None)
+    whole = folder(tmp_path / "b", None, "val", "train", "test")
+    assert parts(whole) == (["b0.png", "b2.png"], ["b1.png"])
+    assert parts(folder(tmp_path / "c", None, None)) == (["c0.png", "c1.png"], None)
+
+
+def test_each_of_several_data_sets_is_asked_for_its_own_parts(tmp_path):
+    a = folder(tmp_path / "a", "train", "test", "val")
+    b, c = folder(tmp_path / "b", None, None), folder(tmp_path / "c", "test", "train", "val")
+    assert parts([a, b]) == (["a0.png", "b0.png", "b1.png"], ["a2.png"])
+    assert parts([b, a]) == (["b0.png", "b1.png", "a0.png"], ["a2.png"])
+    assert parts([a, c]) == (["a0.png", "c1.png"], ["a2.png", "c2.png"])
+    assert parts([a, c], validation=b) == (["a0.png", "c1.png"], ["b0.png", "b1.png"])
+    with pytest.raises(MissingPartError, match=r"d.index.jsonl: no record with split 'train'"):
+        parts([a, folder(tmp_path / "d", "test")])
+
+
+def test_all_of_a_data_set_holds_its_validation_part_out(tmp_path):
+    assert parts(folder(tmp_path / "a", "train", "val"), split=None)[1] is None
+    assert parts(folder(tmp_path / "b", "train", "val"), split="val") == (["b1.png"], None)
+
+
+def test_data_without_parts_are_all_for_training(tmp_path):
+    make_coco(tmp_path)
+    person = f"coco:{tmp_path}/person.json?images_root={tmp_path}/pictures"
+    assert parts(person) == (["a.png#11", "a.png#14"], None)
+    (training,) = {i[:9] for i in parts("rendered:2")[0]}
+    ids = parts(["rendered:2", "rendered:2?seed=1"])
+    assert training == "rendered-"
+    assert [len(i) for i in ids] == [4, 4]
+    assert not set(ids[0]) & set(ids[1])
+
+
+def test_a_folder_prepared_from_the_test_part_is_refused(tmp_path):
+    for split in ("train", "val", "test"):
+        reader = FolderReader(folder(tmp_path / "a", "train", "val", "test"), split, size=32)
+        prepare(reader, tmp_path / "p" / split)
+    with pytest.raises(DataError, match="prepared from the split 'test', but 'train' is asked for"):
+        parts(tmp_path / "p" / "test")
+    assert parts(tmp_path / "p") == (["a0.png"], ["a1.png"])
+    assert parts(tmp_path / "p" / "train") == (["a0.png"], None)
+    (tmp_path / "p" / "val" / "ids.txt").write_text("damaged")
+    with pytest.raises(DataError, match=r"ids.txt: not the ids of manifest.json"):
+        parts(tmp_path / "p")
+
+
+def test_a_test_part_in_the_place_of_the_validation_part_is_refused(tmp_path):
+    for place, split in (("train", "train"), ("val", "test")):
+        reader = FolderReader(folder(tmp_path / "a", "train", "test"), split, size=32)
+        prepare(reader, tmp_path / "p" / place)
+    with pytest.raises(DataError, match="prepared from the split 'test', but 'val' is asked for"):
+        parts(tmp_path / "p")
+
+
+def test_rhd_and_stb_hold_training_pictures_out(tmp_path):
+    make_rhd(tmp_path / "RHD_published_v2")
+    make_stb(tmp_path / "STB")
+    training, validation = parts(tmp_path / "RHD_published_v2")
+    assert (training[0], validation) == ("training/00000", None)
+    evaluation = ["evaluation/00000"]
+    assert parts(tmp_path / "RHD_published_v2", validation_split="test")[1] == evaluation
+    training, validation = parts(tmp_path / "STB")
+    assert ({i.partition("/")[0] for i in training}, validation) == (
+        {"B2Counting", "B3Random"},
+        None,
+    )
+    reader = STBReader(tmp_path / "STB", size=32)
+    sequences = [set(p.groups) for p in hold_out(load_arrays(reader), Config())]
+    assert sorted(map(sorted, sequences)) == [["B2Counting"], ["B3Random"]]
+    (tmp_path / "STB" / "labels" / "B1Counting_BB.mat").unlink()  # not even a test part
+    assert parts(tmp_path / "STB")[1] is None
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_larger_of_two_groups_is_for_training(seed):
+    groups = ["few"] * 3 + ["many"] * 17
+    images, keypoints = np.zeros((20, 8, 8, 3), "uint8"), np.zeros((20, 2, 3), "float32")
+    data = KeypointData(images, keypoints, Skeleton.generic(2), groups=groups)
+    training, validation = hold_out(data, Config(seed=seed, validation_share=0.2))
+    assert (set(training.groups), set(validation.groups)) == ({"many"}, {"few"})
