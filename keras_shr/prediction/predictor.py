@@ -217,4 +217,5 @@ def _kind(picture):
     """What an error calls something that is no picture."""
     if isinstance(picture, np.ndarray):
         return f"{picture.dtype} {picture.shape}"
-    return f"{type(picture).__name__} {shown(picture)}"
+    name = type(picture).__name__
+    return f"{name} {shown(picture)}" if isinstance(picture, str | bytes | PathLike) else name
