@@ -93,7 +93,7 @@ def open_data(spec, split: str | None = None, size: int | None = None) -> Reader
     reader = open_reader(kind, place, **options)
     if kind == "prepared" and split and reader.split and not same_split(split, reader.split):
         # A folder that is called after the split ought to hold it; any other has no such part.
-        error = DataError if Path(place).name == split else MissingPartError
+        error = DataError if Path(str(place)).name == split else MissingPartError
         raise error(
             f"{place}: prepared from the split {reader.split!r}, but {split!r} is asked for"
         )

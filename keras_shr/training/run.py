@@ -89,11 +89,10 @@ def train(
         print(_NOT_MIRRORED, file=sys.stderr)
     with devices.building():  # before pictures are read: a wrong setting should say so at once
         model = build_model(config, reader.skeleton)
-    streamed = (
-        isinstance(reader, PreparedReader)
-        and keras.config.backend() == "tensorflow"
-        and _bytes(reader) > _STREAM_BYTES
-    )
+    stream_of = None
+    if isinstance(reader, PreparedReader) and keras.config.backend() == "tensorflow":
+        stream_of = reader if _bytes(reader) > _STREAM_BYTES else None
+    streamed = stream_of is not None
     training, validation = _load(config, reader, validation_reader, streamed, workers)
     if devices.chief:
         for name in ("config.json", "model.keras"):
@@ -112,15 +111,16 @@ def train(
     # Both kinds of data have an order of their own. Keras would shuffle the batches once more, with
     # a generator whose state an interrupted run takes with it.
     common["shuffle"] = False
-    if streamed:
-        used = sum(shard.records for shard in reader.manifest.shards[:training])
+    if stream_of is not None:
+        root = stream_of.root
+        used = sum(shard.records for shard in stream_of.manifest.shards[:training])
         check_batch_size(config.batch_size, used, reader.name)
         steps = config.steps_per_epoch or used // config.batch_size
         _check_updates(steps, config)
 
         def stream(replicas, shard_index, shard_count):
             return tfrecord_dataset(
-                reader.root,
+                root,
                 config.batch_size // replicas,
                 shuffle=True,
                 seed=config.seed,
@@ -132,7 +132,7 @@ def train(
                 first_record=first_epoch * steps * config.batch_size // shard_count,
             )
 
-        with devices.training(), named_data_errors(reader.root):
+        with devices.training(), named_data_errors(root):
             model.fit(devices.stream(stream), steps_per_epoch=steps, **common)
     else:
         steps = config.steps_per_epoch
