@@ -220,7 +220,10 @@ def _check_folder(output, config):
     A run that failed before its first epoch was backed up has nothing to lose.
     """
     path, mine = output / "config.json", json.loads(json.dumps(dataclasses.asdict(config)))
-    theirs = dataclasses.asdict(Config()) | (read_json(path) or mine)  # older runs lack the newest
+    found = read_json(path)
+    if not isinstance(found, dict | None):
+        raise KerasShrError(f"{path}: holds no settings; remove it, or give another --output")
+    theirs = dataclasses.asdict(Config()) | (found or mine)  # older runs lack the newest
     differing = [k for k in mine if mine[k] != theirs.get(k) and k != "epochs"]
     trained = (output / "model.keras").exists()
     if differing and (trained or BackupAndResume.finished_epochs(output / "backup")):

@@ -7,9 +7,9 @@ import pytest
 
 from keras_shr.cli import main
 from keras_shr.data import FolderReader, KeypointData, STBReader, load_arrays, prepare
-from keras_shr.errors import DataError, MissingPartError
+from keras_shr.errors import DataError, KerasShrError, MissingPartError
 from keras_shr.skeletons import Skeleton
-from keras_shr.training import Config
+from keras_shr.training import Config, train
 from keras_shr.training.parts import open_parts
 from keras_shr.training.run import hold_out
 from tests.small_sets import grey_picture, make_coco, make_rhd, make_stb, save
@@ -75,6 +75,12 @@ def test_data_without_parts_are_all_for_training(tmp_path):
     assert training == "rendered-"
     assert [len(i) for i in ids] == [4, 4]
     assert not set(ids[0]) & set(ids[1])
+
+
+def test_a_folder_whose_config_is_none(tmp_path):
+    (tmp_path / "config.json").write_text("[1]")
+    with pytest.raises(KerasShrError, match=r"config\.json: holds no settings; remove it"):
+        train(Config(data="rendered:4"), tmp_path)
 
 
 def test_a_folder_prepared_from_the_test_part_is_refused(tmp_path):
