@@ -9,6 +9,7 @@ from keras_shr.export.description import read_description
 from keras_shr.export.onnx import package
 from keras_shr.export.tflite import without_deprecations
 from keras_shr.heatmaps import decode, heatmap_to_image
+from keras_shr.models._checks import check_images
 
 
 class ExportedModel:
@@ -61,10 +62,10 @@ class ExportedModel:
         entry = self.info["input"]
         height, width = entry["shape"][1:3]
         images = np.asarray(images)
-        if images.ndim != 4 or images.shape[1:] != (height, width, 3):
-            raise KerasShrError(
-                f"images have shape {images.shape}; {self.path} takes (count, {height}, {width}, 3)"
-            )
+        try:
+            check_images(images, (height, width))
+        except KerasShrError as error:
+            raise KerasShrError(f"{self.path}: {error}") from None
         scaling = entry["normalization"]
         if (scaling["scale"], scaling["offset"]) != (1, 0):
             images = scaling["scale"] * images.astype("float32") + scaling["offset"]

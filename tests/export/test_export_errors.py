@@ -104,7 +104,7 @@ def test_files_that_cannot_be_run(tmp_path):
 def test_a_broken_file_and_wrong_pictures(model, tmp_path):
     path = tmp_path / "dots.tflite"
     export_model(model, path, "tflite")
-    with pytest.raises(KerasShrError, match=r"takes \(count, 64, 64, 3\)"):
+    with pytest.raises(KerasShrError, match=r"expected \(count, 64, 64, 3\)"):
         ExportedModel(path).run(np.zeros((1, 32, 32, 3)))
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(KerasShrError, match="cannot be loaded"):
