@@ -180,10 +180,17 @@ def _seed_variables(model):
 
 
 def _settings(model):
-    """What a model says of its training, as JSON; its name changes with what was made before it."""
+    """What a model says of its training, as JSON."""
     config = model.training_config() if hasattr(model, "training_config") else {}
-    config = {key: value for key, value in config.items() if key != "name"}
-    return json.loads(json.dumps(config, default=str))
+    return json.loads(json.dumps(_lasting(config), default=str))
+
+
+def _lasting(value):
+    """Without what changes with the layers made before, or with being built."""
+    if not isinstance(value, dict):
+        return value
+    passing = {"build_config", "shared_object_id"} if "class_name" in value else {"name"}
+    return {key: _lasting(each) for key, each in value.items() if key not in passing}
 
 
 def _say(directory, epoch, planned):

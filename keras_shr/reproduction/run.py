@@ -85,6 +85,8 @@ def reproduce(
         return todo
     frames = None if video is None else load_arrays(open_data(video, None, size.image_size), 0)
     work = Work(size, sets, tests, pictures, deadline, say, workers or None, frames)
+    with _lock(output, wait=True):  # what is planned can be seen from the start, as not run
+        write_tables(output, cells, size, sets)
     with without_retracing_warnings():
         for _ in _worked_off(todo, output, work, say):
             with _lock(output, wait=True):

@@ -17,6 +17,7 @@ from callback_helpers import Epochs, Interrupt, Interruption, fit_plain, plain_m
 from keras_shr.callbacks import BackupAndResume, CSVHistory, run_callbacks
 from keras_shr.errors import KerasShrError
 from keras_shr.selftest.training import pictures, small_model
+from keras_shr.skeletons import Skeleton
 
 # Keras 3.15 saves variables through an `__array__` that NumPy 2 warns about.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -117,7 +118,8 @@ def test_another_model_s_run_is_not_gone_on_with(tmp_path, capsys):
     """It would take the other's weights and train nothing, without a word."""
 
     def start(epochs=1, verbose=0, **options):
-        model = small_model(**options)
+        # A layer among the settings, which is built by then; skeletons have names of their own.
+        model = small_model(**{"augmentation": {}, "skeleton": Skeleton.generic(3)} | options)
         model.compile()
         callbacks = run_callbacks(tmp_path)
         return model.fit(*pictures(4), epochs=epochs, callbacks=callbacks, verbose=verbose)
@@ -125,6 +127,10 @@ def test_another_model_s_run_is_not_gone_on_with(tmp_path, capsys):
     start()
     with pytest.raises(KerasShrError, match="a model with stability='mst', not None; give this"):
         start(stability=None)
+    with pytest.raises(KerasShrError, match=r"a model with augmentation=.*'rotation': 30.*, not"):
+        start(augmentation={"rotation": 10.0})
+    with pytest.raises(KerasShrError, match="a model with skeleton="):
+        start(skeleton=Skeleton("three", ("a", "b", "c")))
     assert capsys.readouterr().out == ""
     start(verbose=2)
     assert "all 1 epochs are done, nothing is trained" in capsys.readouterr().out
