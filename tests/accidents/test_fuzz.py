@@ -41,5 +41,5 @@ def test_a_hundred_thousand(tmp_path):
     assert sum(int(row["inputs"]) for row in rows) >= 100_000
     for row in rows:
         assert int(row["read"]) > 0  # the damage is not all of the kind that any parser refuses
-        assert int(row["memory_growth_mb"]) < 1000  # what one picture of max_pixels takes
+        assert int(row["memory_growth_mb"]) < 1500  # one picture of max_pixels that EXIF turns
     assert not list(tmp_path.glob("*.bin"))
