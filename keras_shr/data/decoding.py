@@ -18,8 +18,8 @@ from PIL import (
 from keras_shr.errors import DataError, first_line
 
 MAX_PIXELS = 120_000_000
-"""A picture of more pixels is refused unless told otherwise. One takes about 0.9 GB, 1.4 GB where its
-EXIF turns it."""
+"""A picture of more pixels is refused unless told otherwise. One takes about 0.9 GB, 1.4 GB where
+its EXIF turns it."""
 _BAND = 4_000_000
 
 # Pillow knows forty more formats, one of which (EPS) starts another program.
