@@ -12,6 +12,7 @@ import argparse
 import contextlib
 import csv
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -152,7 +153,14 @@ def _judge(mutant, pool, before):
         return "survived", "the test passed"
     if status not in (1, None):  # pytest's own troubles: nothing was tested
         return "no test", last[:200]
-    return "killed", (lines or [last])[0][:200]
+    return "killed", _anywhere((lines or [last])[0], pool.tree)[:200]
+
+
+def _anywhere(text, tree):
+    """What a test said, without where this machine keeps its files."""
+    for place, name in ((sys.executable, "python"), (tree, "TREE"), (tempfile.gettempdir(), "TMP")):
+        text = text.replace(str(place), name)
+    return re.sub(r"TMP/pytest-of-[^/]+/pytest-\d+", "TMP", text)
 
 
 def _write(path, rows):
