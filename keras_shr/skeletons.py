@@ -91,15 +91,16 @@ class Skeleton:
             )
         return cls(**found)
 
-    @property
-    def is_generic(self) -> bool:
-        """Whether it says nothing but the number of keypoints, as `generic` makes it."""
-        return self == Skeleton.generic(len(self))
-
     @classmethod
     def generic(cls, count: int) -> "Skeleton":
         """A skeleton of `count` numbered keypoints without bones."""
         return cls(f"keypoints_{count}", tuple(f"keypoint_{i}" for i in range(count)))
+
+
+def knows_sides(skeleton) -> bool:
+    """Whether a `Skeleton`, or None, says which keypoints are left and right; one that has only
+    numbers, as `Skeleton.generic` makes it, does not."""
+    return skeleton is not None and skeleton != Skeleton.generic(len(skeleton))
 
 
 def _listed(value):

@@ -1,4 +1,4 @@
-"""What images given to a model must be."""
+"""What a model can be made of, look at and learn from, and one line about everything else."""
 
 import keras
 import numpy as np
@@ -51,6 +51,30 @@ def _stacked(images):
         raise KerasShrError(
             "images are a list whose parts differ in shape; expected images of one size"
         ) from None
+
+
+def check_network(network) -> None:
+    """Refuses a network that is none from images to heatmaps, or of which that is not known.
+
+    Raises:
+        KerasShrError: what its shapes are and what they should be.
+    """
+    if not getattr(network, "outputs", None):
+        raise KerasShrError(
+            f"network is {network!r:.80}, whose shapes are not known; give a Functional model, "
+            "or a Sequential one that begins with keras.Input"
+        )
+    shapes = {tuple(output.shape) for output in network.outputs}
+    if len(shapes) > 1 or len(network.outputs[0].shape) != 4:
+        raise KerasShrError(
+            f"network {network.name!r} has outputs of the shapes {sorted(shapes, key=str)}; "
+            "all must be logits (batch, height, width, keypoints) of one shape"
+        )
+    if None in (*network.input_shape[1:3], *network.outputs[0].shape[1:3]):
+        raise KerasShrError(
+            f"network {network.name!r} maps {network.input_shape} to {network.output_shape}; "
+            "height and width must be known"
+        )
 
 
 def check_batch(images, keypoints, sample_weight, model) -> None:

@@ -100,8 +100,8 @@ def fit_schedule(optimizer, steps, epochs, initial_epoch, callbacks):
     counted = int(ops.convert_to_numpy(batches_seen(optimizer).value))
     first_step = max(0, counted - initial_epoch * steps)
     for callback in keras.tree.flatten(getattr(callbacks, "callbacks", callbacks)):
-        if getattr(callback, "run_began_at", None) is not None:
-            first_step = callback.run_began_at
+        began = getattr(callback, "run_began_at", None)
+        first_step = first_step if began is None else began
     schedule.total_steps, schedule.first_step = steps * epochs, first_step
     return (schedule.total_steps, schedule.first_step) != before
 

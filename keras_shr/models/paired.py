@@ -16,7 +16,7 @@ from keras_shr.heatmaps import (
     in_frame,
 )
 from keras_shr.layers import RandomKeypointAffine, RowColumnCorrelation
-from keras_shr.models._checks import check_batch
+from keras_shr.models._checks import check_batch, check_network
 from keras_shr.models._prediction import KeypointPrediction
 from keras_shr.models._trainer import LossMean, PairTrainer
 from keras_shr.perturbations import (
@@ -25,7 +25,7 @@ from keras_shr.perturbations import (
     check_severities,
     perturb,
 )
-from keras_shr.skeletons import Skeleton
+from keras_shr.skeletons import Skeleton, knows_sides
 
 TARGETS: dict[str, Callable] = {
     "highly_differentiated": highly_differentiated_heatmap,
@@ -131,25 +131,10 @@ class PairedHeatmapModel(PairTrainer, KeypointPrediction, keras.Model):
         self.perturbations, self.severities = perturbations, check_severities(severities)
         self.force_perturbations = force_perturbations
         self.min_visibility, self.seed = min_visibility, seed
-        if not getattr(network, "outputs", None):
-            raise KerasShrError(
-                f"network is {network!r:.80}, whose shapes are not known; give a Functional model, "
-                "or a Sequential one that begins with keras.Input"
-            )
-        shapes = {tuple(output.shape) for output in network.outputs}
-        if len(shapes) > 1 or len(network.outputs[0].shape) != 4:
-            raise KerasShrError(
-                f"network {network.name!r} has outputs of the shapes {sorted(shapes, key=str)}; "
-                "all must be logits (batch, height, width, keypoints) of one shape"
-            )
+        check_network(network)
         self.image_size = tuple(network.input_shape[1:3])
         self.heatmap_size = tuple(network.outputs[0].shape[1:3])
         self.num_keypoints = network.outputs[0].shape[3]
-        if None in (*self.image_size, *self.heatmap_size):
-            raise KerasShrError(
-                f"network {network.name!r} maps {network.input_shape} to {network.output_shape}; "
-                "height and width must be known"
-            )
         if self.skeleton is not None and len(self.skeleton) != self.num_keypoints:
             raise KerasShrError(
                 f"skeleton {self.skeleton.name!r} has {len(self.skeleton)} keypoints and the "
@@ -178,8 +163,8 @@ class PairedHeatmapModel(PairTrainer, KeypointPrediction, keras.Model):
         if isinstance(augmentation, dict):
             order = self.skeleton.flip_order if self.skeleton else None
             default = {"flip_order": order}
-            if self.skeleton is None or self.skeleton.is_generic:
-                default["flip"] = 0.0  # which keypoints are left and right is not known
+            if not knows_sides(self.skeleton):
+                default["flip"] = 0.0
             augmentation = RandomKeypointAffine(**default | augmentation)
         return augmentation
 

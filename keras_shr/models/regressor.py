@@ -8,6 +8,7 @@ from keras_shr.errors import KerasShrError
 from keras_shr.models._assembly import HEAD_OPTIONS, build_network
 from keras_shr.models.paired import PairedHeatmapModel
 from keras_shr.models.pretrained import load_trained, transfer_weights
+from keras_shr.skeletons import knows_sides
 
 
 @contextlib.contextmanager
@@ -25,8 +26,8 @@ def _augmentation_for(skeleton, augmentation):
     if augmentation is None:
         return None
     layer = keras.saving.deserialize_keras_object(augmentation)
-    kept = {name: getattr(layer, name) for name in ("rotation", "scale", "shift", "flip", "seed")}
-    return kept if skeleton is not None else kept | {"flip": 0.0}
+    kept = {name: getattr(layer, name) for name in ("rotation", "scale", "shift", "seed")}
+    return kept | ({"flip": layer.flip} if knows_sides(skeleton) else {})
 
 
 @keras.saving.register_keras_serializable(package="keras_shr")

@@ -128,7 +128,7 @@ def load_config(path) -> Config:
         raise KerasShrError(f"{path}: no such configuration file")
     try:
         config = runpy.run_path(str(path)).get("config")
-    except Exception as error:
+    except Exception as error:  # the file is a program of the user's: anything may come out of it
         raise KerasShrError(_failure(path, error)) from error
     if not isinstance(config, Config):
         raise KerasShrError(

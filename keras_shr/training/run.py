@@ -30,6 +30,7 @@ from keras_shr.files import (
 from keras_shr.methods import build_method
 from keras_shr.models import StableHeatmapRegressor, default_optimizer
 from keras_shr.models.pretrained import load_trained, transfer_weights
+from keras_shr.skeletons import knows_sides
 from keras_shr.training.batches import Batches, FollowEpochs, check_batch_size
 from keras_shr.training.config import Config
 from keras_shr.training.devices import find_devices
@@ -92,8 +93,7 @@ def train(
     stream_of = None
     if isinstance(reader, PreparedReader) and keras.config.backend() == "tensorflow":
         stream_of = reader if _bytes(reader) > _STREAM_BYTES else None
-    streamed = stream_of is not None
-    training, validation = _load(config, reader, validation_reader, streamed, workers)
+    training, validation = _load(config, reader, validation_reader, stream_of is not None, workers)
     if devices.chief:
         for name in ("config.json", "model.keras"):
             remove_leftovers(output, name)
@@ -149,7 +149,7 @@ def train(
 
 def _lacks_sides(config, skeleton):
     """Whether pictures would be mirrored, if it were known what changes places then."""
-    return skeleton.is_generic and config.model.get("augmentation", {}) is not None
+    return not knows_sides(skeleton) and config.model.get("augmentation", {}) is not None
 
 
 def _check_updates(steps, config):

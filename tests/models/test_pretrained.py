@@ -63,6 +63,8 @@ def test_a_mere_number_is_not_mirrored(saved):
     new = StableHeatmapRegressor.from_pretrained(path, num_keypoints=5)
     assert new.skeleton is None
     assert new.augmentation.flip == 0
+    numbered = StableHeatmapRegressor.from_pretrained(path, skeleton=Skeleton.generic(5))
+    assert numbered.augmentation.flip == 0
     assert numpy(new(pictures(1)[0])).shape[-1] == 5
 
 

@@ -8,7 +8,7 @@ from model_helpers import SKELETON, TENSORFLOW, compiled, small_regressor, tiny_
 from keras_shr.errors import KerasShrError
 from keras_shr.losses import HeatmapMSE, WeightedMultiLabelCE
 from keras_shr.models import PairedHeatmapModel
-from keras_shr.skeletons import HAND_21, Skeleton
+from keras_shr.skeletons import HAND_21, Skeleton, knows_sides
 from keras_shr.training.batches import Batches
 from tests.dots import KEYPOINTS, SIZE, pictures
 
@@ -119,7 +119,7 @@ def test_pictures_are_mirrored_where_left_and_right_are_known(skeleton, flip):
     assert model.augmentation.flip == flip
     asked = PairedHeatmapModel(tiny_network(), skeleton=skeleton, augmentation={"flip": 0.25})
     assert asked.augmentation.flip == 0.25
-    assert not HAND_21.is_generic
+    assert knows_sides(HAND_21)
 
 
 def test_a_regressor_without_a_skeleton_does_not_mirror():
