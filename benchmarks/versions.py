@@ -55,7 +55,10 @@ TESTS = {
         "tests/cli",
         # Defences that old packages may not share.
         "tests/accidents/test_hostile_models.py",
-        "tests/accidents/test_hostile_data.py",
+        "tests/accidents/test_hostile_matlab.py",
+        "tests/accidents/test_hostile_names.py",
+        "tests/accidents/test_hostile_pickles.py",
+        "tests/accidents/test_hostile_records.py",
         "tests/accidents/test_pictures.py",
     ),
     "jax": MATHEMATICS,

@@ -18,7 +18,8 @@ import time
 from pathlib import Path
 
 from tests.accidents.found import found
-from tests.accidents.fuzzing import TARGETS, fuzz, in_folder
+from tests.accidents.fuzz_targets import TARGETS, in_folder
+from tests.accidents.fuzzing import fuzz
 
 FIELDS = (
     "target",

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.accidents.found import found
-from tests.accidents.fuzzing import TARGETS, Counts, fuzz, in_folder, open_input
+from tests.accidents.fuzz_targets import TARGETS, in_folder
+from tests.accidents.fuzzing import Counts, fuzz, open_input
 
 ROOT = Path(__file__).resolve().parents[2]
 
