@@ -7,11 +7,12 @@ pictures, 480 steps of 32 with the default recipe and the package's default opti
 policy, with and without `jit_compile`, on each backend and seed. Accuracy (AUC over 0-30 px of a
 256-px crop, clean and perturbed) and stability (R, RUC) on 256 other pictures, perturbed by the
 five kinds that no training saw, severity 3. The differences between seeds are the noise that a
-difference between rows has to exceed.
+difference between rows has to exceed. Rows that the table has are not measured again.
 """
 
 import argparse
 import csv
+import itertools
 import json
 import os
 import statistics
@@ -25,8 +26,9 @@ from keras_shr.files import replacing
 
 POLICIES = ("float32", "mixed_float16", "mixed_bfloat16")
 FIGURES = ("auc_clean", "auc_perturbed", "r", "ruc")
+KEY = ("backend", "policy", "jit_compile", "seed")
 FIELDS = (
-    *("machine", "backend", "policy", "jit_compile", "seed", *FIGURES, "final_loss"),
+    *("machine", *KEY, *FIGURES, "final_loss"),
     *("skipped_steps", "finite", "train_seconds", "command"),
 )
 SIZE, KEYPOINTS, EDGE = 64, 3, 256
@@ -105,38 +107,45 @@ def main():
         policy, jit, seed = options.child
         print(json.dumps(measure(policy, jit == "on", int(seed), options.steps)))
         return
-    rows = []
+    known = read(options.output)
     command = " ".join(["python -m benchmarks.precision", *sys.argv[1:]])
-    for backend in options.backends:
-        for policy in options.policies:
-            for jit in options.jit:
-                for seed in range(options.seeds):
-                    environment = {"TF_CPP_MIN_LOG_LEVEL": "2", **os.environ}
-                    done = subprocess.run(
-                        [
-                            *(sys.executable, "-m", __spec__.name, "--steps", str(options.steps)),
-                            *("--child", policy, jit, str(seed)),
-                        ],
-                        env=environment | {"KERAS_BACKEND": backend},
-                        stdout=subprocess.PIPE,
-                        check=True,
-                    )
-                    row = {"backend": backend, "policy": policy, "jit_compile": jit, "seed": seed}
-                    rows.append(row | json.loads(done.stdout.splitlines()[-1]))
-                    if options.output:
-                        write(options.output, rows, command)
-                shown = rows[-options.seeds :]
-                means = (
-                    f"{name} {statistics.mean(row[name] for row in shown):.4g}" for name in FIGURES
-                )
-                print(f"{backend} {policy} jit {jit}: {', '.join(means)}", flush=True)
+    for backend, policy, jit in itertools.product(options.backends, options.policies, options.jit):
+        for seed in range(options.seeds):
+            key = (backend, policy, jit, str(seed))
+            if key in known:
+                continue
+            environment = {"TF_CPP_MIN_LOG_LEVEL": "2", **os.environ, "KERAS_BACKEND": backend}
+            words = ["--steps", str(options.steps), "--child", policy, jit, str(seed)]
+            done = subprocess.run(
+                [sys.executable, "-m", __spec__.name, *words],
+                env=environment,
+                stdout=subprocess.PIPE,
+                check=True,
+            )
+            found = json.loads(done.stdout.splitlines()[-1]) | {"command": command}
+            known[key] = dict(zip(KEY, key, strict=True)) | found
+            if options.output:
+                write(options.output, known.values())
+        shown = [known[backend, policy, jit, str(seed)] for seed in range(options.seeds)]
+        means = (
+            f"{name} {statistics.mean(float(row[name]) for row in shown):.4g}" for name in FIGURES
+        )
+        print(f"{backend} {policy} jit {jit}: {', '.join(means)}", flush=True)
 
 
-def write(path, rows, command):
-    with replacing(path) as partial, open(partial, "w", newline="") as file:
-        writer = csv.DictWriter(file, FIELDS)
+def read(path):
+    """The rows of an earlier run by what they measure."""
+    if path is None or not path.exists():
+        return {}
+    with open(path, newline="", encoding="utf-8") as file:
+        return {tuple(row[name] for name in KEY): row for row in csv.DictReader(file)}
+
+
+def write(path, rows):
+    with replacing(path) as partial, open(partial, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
         writer.writeheader()
-        writer.writerows(row | {"command": command} for row in rows)
+        writer.writerows(rows)
 
 
 if __name__ == "__main__":
