@@ -6,12 +6,15 @@
 The new task has five keypoints that no trained model knows: the middle of each finger, from the
 labels of its joints. `hand-rendered` has never seen a photograph. Every cell trains for the same
 number of steps on n images (whole people, evenly over the set) and is judged on all images of the
-part "val", clean and under one draw of the ten seen kinds.
+part "val", clean and under one draw of the ten seen kinds. Cells that the table has are not
+trained again.
 """
 
 import argparse
+import csv
 import sys
 import time
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -25,6 +28,7 @@ from keras_shr.models import StableHeatmapRegressor, default_optimizer
 from keras_shr.skeletons import Skeleton
 from keras_shr.training import Batches
 
+KEY = ("images", "way", "steps", "seed")
 FINGERS = ("thumb", "index", "middle", "ring", "little")
 MIDDLES = Skeleton("finger_middles", tuple(f"{finger}_middle" for finger in FINGERS))
 # The joints to both sides of each middle, in the order of HAND_21.
@@ -82,20 +86,33 @@ def main():
     train, validation = (
         new_task(load_arrays(open_data(options.data, split, size), 0)) for split in ("train", "val")
     )
-    probe, rows = RobustnessProbe(validation), []
+    probe, known = RobustnessProbe(validation), read(options.output)
     for count in options.counts:
         for way in options.ways:
+            key = tuple(map(str, (count, way, options.steps, options.seed)))
+            if key in known:
+                continue
             began = time.monotonic()
             model = start(way, options.model, options.learning_rate, options.seed)
             few = some_people(train, count)
             batches = Batches(few, options.batch_size, options.seed, options.steps)
             model.fit(batches, shuffle=False, verbose=0)
-            row = {"images": count, "way": way, "steps": options.steps, "seed": options.seed}
-            row |= probe.measure(model)
-            row["seconds"] = round(time.monotonic() - began)
-            rows.append(row | {"command": command})
-            print(*(f"{k} {v}" for k, v in rows[-1].items()), sep=", ", flush=True)
-            write_text(options.output, csv_text(rows, list(rows[0])))
+            row = dict(zip(KEY, key, strict=True)) | probe.measure(model)
+            row |= {"seconds": round(time.monotonic() - began), "command": command}
+            known[key] = row
+            print(*(f"{k} {v}" for k, v in row.items()), sep=", ", flush=True)
+            rows = sorted(
+                known.values(), key=lambda row: (int(row["images"]), row["way"] != "scratch")
+            )
+            write_text(options.output, csv_text(rows, list(row)))
+
+
+def read(path):
+    """The rows of earlier runs by what they measure."""
+    if not Path(path).exists():
+        return {}
+    with open(path, newline="", encoding="utf-8") as file:
+        return {tuple(row[name] for name in KEY): row for row in csv.DictReader(file)}
 
 
 if __name__ == "__main__":
