@@ -4,9 +4,10 @@ keras-shr predict runs/hand/best.keras photo.jpg more_photos --output prediction
 keras-shr predict runs/hand/best.keras clip.mp4 --output predictions --filter one-euro
 keras-shr predict runs/hand/best.keras webcam --output predictions --seconds 10
 
-Writes predictions.json (COCO keypoints) and the pictures or the video with the skeleton drawn in. A
-picture that cannot be read is named and skipped. Without --boxes the whole picture is looked at; a
-video is followed from frame to frame.
+Writes predictions.json (COCO keypoints; file names as below the folder that holds all pictures) and
+the pictures or the video with the skeleton drawn in. A picture that cannot be read is named and
+skipped, and the exit status is 1. Without --boxes the whole picture is looked at; a video is
+followed from frame to frame, a camera until Ctrl+C. What lies in the output folder is no source.
 """
 
 import sys
@@ -20,11 +21,13 @@ _WIDEST = 1280
 
 
 def add_arguments(parser):
-    parser.add_argument("model", help=".keras file")
+    parser.add_argument("model", help=".keras file or name")
     parser.add_argument("sources", nargs="+", help="pictures, folders, one video, or webcam[:1]")
     parser.add_argument("--output", required=True, help="folder for what is written")
     parser.add_argument(
-        "--boxes", help="JSON file: {file name: [[x, y, width, height], ...]}, pixels"
+        "--boxes",
+        help="JSON file: {file name: [[x, y, width, height], ...]}, pixels; of a video the first "
+        "frame's one",
     )
     parser.add_argument("--padding", type=float, default=1.25, help="on the longer side of a box")
     parser.add_argument("--heatmaps", action="store_true", help="draw the heatmaps beside")
@@ -45,29 +48,56 @@ def run(arguments):
     check_writable(output)
     camera = camera_number(arguments.sources[0])
     moving = camera is not None or any(map(is_video, arguments.sources))
-    if moving and len(arguments.sources) > 1:
-        raise KerasShrError("give one video or camera at a time, and no pictures beside it")
+    _check_options(arguments, moving)
+    if camera is None:
+        _check_apart(arguments.sources, output)
     limits = {} if arguments.max_pixels is None else {"max_pixels": arguments.max_pixels}
     predictor = Predictor(arguments.model, arguments.padding, arguments.batch_size, **limits)
     if moving:
         source = arguments.sources[0] if camera is None else camera
         return _video(predictor, source, output, arguments)
-    if arguments.filter:
-        raise KerasShrError("--filter smooths a video; these are pictures")
     return _pictures(predictor, output, arguments)
+
+
+def _check_options(arguments, moving):
+    """Refuses options that would have no effect."""
+    if moving and len(arguments.sources) > 1:
+        raise KerasShrError("give one video or camera at a time, and no pictures beside it")
+    for option in ("filter", "whole_frames", "seconds"):
+        if not moving and getattr(arguments, option):
+            name = option.replace("_", "-")
+            raise KerasShrError(f"--{name} is for a video or camera; these are pictures")
+    if arguments.filter and arguments.whole_frames:
+        raise KerasShrError("--filter needs a track; leave --whole-frames out")
+    if arguments.seconds is not None and not arguments.seconds > 0:
+        raise KerasShrError(f"--seconds is {arguments.seconds:g}; it must be above 0")
+
+
+def _check_apart(sources, output):
+    """Refuses to write where the originals are: a drawn picture may have an original's name."""
+    from keras_shr.prediction.sources import lies_in
+
+    for source in sources:
+        if lies_in(source, output):
+            raise KerasShrError(f"{source} lies in the output folder {output}; give another one")
 
 
 def _pictures(predictor, output, arguments):
     from keras_shr.data import read_image
     from keras_shr.data.images import encode_image
     from keras_shr.files import write_bytes
+    from keras_shr.prediction.boxes_json import boxes_of_files
     from keras_shr.prediction.coco_json import CocoJson
     from keras_shr.prediction.drawing import annotated
-    from keras_shr.prediction.sources import picture_files
+    from keras_shr.prediction.sources import picture_files, relative_names
 
-    files = picture_files(arguments.sources)
-    boxes = _boxes_of_files(arguments.boxes, files) if arguments.boxes else {}
-    names = _names(files)
+    files = picture_files(arguments.sources, besides=output)
+    names = relative_names(files)
+    boxes = boxes_of_files(arguments.boxes, names) if arguments.boxes else {}
+    if arguments.boxes and len(boxes) < len(files):
+        count = len(files) - len(boxes)
+        print(f"{arguments.boxes}: no box for {count} pictures: whole ones", file=sys.stderr)
+    drawings = _drawings(names.values())
     result, skipped = CocoJson(predictor.skeleton), 0
     for start in range(0, len(files), _AT_ONCE):
         pictures = []
@@ -88,7 +118,7 @@ def _pictures(predictor, output, arguments):
             result.add(names[path], picture.shape[:2], prediction)
             if not arguments.no_pictures:
                 drawn = annotated(picture, prediction, predictor.skeleton, _WIDEST)
-                write_bytes((output / names[path]).with_suffix(".jpg"), encode_image(drawn))
+                write_bytes(output / drawings[names[path]], encode_image(drawn))
         print(f"{min(start + _AT_ONCE, len(files))} of {len(files)} pictures", file=sys.stderr)
     if skipped == len(files):
         raise KerasShrError("none of the pictures could be read")
@@ -97,75 +127,49 @@ def _pictures(predictor, output, arguments):
     return 1 if skipped else 0
 
 
-def _read_boxes(path):
-    """File name → boxes."""
-    from keras_shr.files import read_json
-
-    content = read_json(path)
-    if not isinstance(content, dict) or not all(isinstance(v, list) for v in content.values()):
-        raise KerasShrError(
-            f"{path}: expected an object {{file name: [[x, y, width, height], ...]}}"
-        )
-    return content
-
-
-def _boxes_of_files(path, files):
-    """The boxes of each file, found by its whole name or by its last part."""
-    content, found = _read_boxes(path), {}
-    for file in files:
-        for key in (str(file), file.as_posix(), file.name):
-            if key in content:
-                found[file] = content[key]
-                break
-    unused = set(content) - {name for f in files for name in (str(f), f.as_posix(), f.name)}
-    if unused:
-        raise KerasShrError(f"{path}: {sorted(unused)[0]!r} is none of the pictures")
-    return found
-
-
-def _names(files):
-    """Names for what is written, one for each file; the folder tells equal ones apart."""
-    names, used = {}, set()
-    for path in files:
-        name, number = path.name, 2
-        while Path(name).stem.lower() in used:
-            name, number = f"{path.stem}_{number}{path.suffix}", number + 1
-        used.add(Path(name).stem.lower())
-        names[path] = name
-    return names
+def _drawings(names):
+    """Name → where its drawing lies in the output folder; a number tells equal ones apart."""
+    drawings, used = {}, set()
+    for name in names:
+        place, number = Path(name).with_suffix(".jpg"), 2
+        while str(place).lower() in used:
+            place = Path(name).with_name(f"{Path(name).stem}_{number}.jpg")
+            number += 1
+        used.add(str(place).lower())
+        drawings[name] = place
+    return drawings
 
 
 def _video(predictor, source, output, arguments):
     from keras_shr.prediction import OneEuroFilter, Tracker
+    from keras_shr.prediction.boxes_json import first_box
     from keras_shr.prediction.coco_json import CocoJson
     from keras_shr.prediction.drawing import annotated
     from keras_shr.prediction.sources import Video, VideoWriter
 
     video = Video(source)
-    box = None
-    if arguments.boxes:
-        rows: list = next(iter(_read_boxes(arguments.boxes).values()), [])
-        if len(rows) != 1:
-            raise KerasShrError(f"{arguments.boxes}: expected one box, that of the first frame")
-        box = rows[0]
+    name = f"webcam-{source}" if isinstance(source, int) else Path(source).stem
+    box = first_box(arguments.boxes, source) if arguments.boxes else None
     smooth = OneEuroFilter(video.frequency) if arguments.filter else None
     lost = float("inf") if arguments.whole_frames else 0.1
-    if arguments.whole_frames and smooth:
-        raise KerasShrError("--filter needs a track; leave --whole-frames out")
     tracker = Tracker(predictor, box, lost=lost, filter=smooth)
-    name = f"webcam-{source}" if isinstance(source, int) else Path(source).stem
     result, began, last = CocoJson(predictor.skeleton), time.monotonic(), time.monotonic()
     with VideoWriter(output / f"{name}.mp4", video.frequency) as writer:
-        for number, frame in enumerate(video):
-            if arguments.seconds is not None and _over(arguments, source, number, video, began):
-                break
-            found = tracker(frame, arguments.heatmaps)
-            result.add(f"{name}-{number:06d}", frame.shape[:2], found)
-            if not arguments.no_pictures:
-                writer.write(annotated(frame, found, predictor.skeleton, frame.shape[1]))
-            if time.monotonic() - last > 10:
-                last = time.monotonic()
-                print(f"{number + 1} of {video.count or '?'} frames", file=sys.stderr)
+        try:
+            for number, frame in enumerate(video):
+                if arguments.seconds is not None and _over(arguments, source, number, video, began):
+                    break
+                found = tracker(frame, arguments.heatmaps)
+                result.add(f"{name}-{number:06d}", frame.shape[:2], found)
+                if not arguments.no_pictures:
+                    writer.write(annotated(frame, found, predictor.skeleton, frame.shape[1]))
+                if time.monotonic() - last > 10:
+                    last = time.monotonic()
+                    print(f"{number + 1} of {video.count or '?'} frames", file=sys.stderr)
+        except KeyboardInterrupt:
+            # A camera has no other end; a part of a film would look like the whole.
+            if not isinstance(source, int):
+                raise
     video.close()
     result.write(output / "predictions.json")
     print(f"{output / 'predictions.json'}: {len(result.content['images'])} frames")

@@ -1,5 +1,6 @@
 """Picture files of any origin through Pillow: formats, size limit, modes."""
 
+import contextlib
 from pathlib import Path
 
 import numpy as np
@@ -59,17 +60,28 @@ def decode(stream, where, max_pixels, content):
             f"{where}: cannot be read as a picture (its content is not JPEG, PNG, WebP, TIFF, GIF, "
             "BMP or PPM)"
         )
-    try:
+    with named_picture_errors(where):
         _check_size(_webp_size(start), max_pixels)  # its decoder takes memory when it is made
         picture = kind(stream)  # reads the header
         _check_size(picture.size, max_pixels)
         picture.load()
         ImageOps.exif_transpose(picture, in_place=True)
         return content(picture)
+
+
+@contextlib.contextmanager
+def named_picture_errors(where):
+    """Lets whatever goes wrong with a Pillow picture say which one it was.
+
+    Raises:
+        DataError: in the place of any exception.
+    """
+    try:
+        yield
     except DataError as error:
         raise DataError(f"{where}: {error}") from None
     # Pillow's decoders raise OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error,
-    # DecompressionBombError... : whatever it was, this file is no readable picture.
+    # DecompressionBombError... : whatever it was, this is no readable picture.
     except Exception as error:
         raise DataError(f"{where}: cannot be read as a picture ({first_line(error)})") from error
 

@@ -10,7 +10,7 @@ class CocoJson:
 
     Each box becomes an annotation with `keypoints` x, y, v (pixels with integer centres, v 2
     where the keypoint's score reaches `visible`, else 1), `keypoint_scores`, `score` (their mean)
-    and `bbox`, the box of the keypoints.
+    and `bbox`, the box of the keypoints' pixels, measured from the picture's corner as COCO does.
 
     Args:
         skeleton: `Skeleton`.
@@ -33,7 +33,8 @@ class CocoJson:
         number = len(images) + 1
         images.append({"id": number, "file_name": name, "height": size[0], "width": size[1]})
         for keypoints in prediction.keypoints:
-            low, high = keypoints[:, :2].min(0), keypoints[:, :2].max(0)
+            # Pixel 0 covers 0 to 1; so keypoints in one place have a box too.
+            low, high = keypoints[:, :2].min(0), keypoints[:, :2].max(0) + 1
             width, height = high - low
             seen = np.where(keypoints[:, 2] >= self.visible, 2, 1)
             rows = [

@@ -128,6 +128,7 @@ def jitter_report(models, source, seconds=None, min_cutoff=1.0, beta=0.01, progr
     Raises:
         KerasShrError: a model or a source that does not fit.
     """
+    OneEuroFilter(min_cutoff=min_cutoff, beta=beta)  # refuses what it cannot take before the work
     clips = load_clips(source, seconds)
     labels = None if clips[0].labels is None else [clip.labels for clip in clips]
     name, rows, tracks = Path(str(source)).stem if is_video(source) else str(source), [], {}

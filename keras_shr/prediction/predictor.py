@@ -4,15 +4,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from os import PathLike
 
+import keras
 import numpy as np
 from keras import ops
 from PIL import Image, ImageOps
 
 from keras_shr.data.base import box_numbers
-from keras_shr.data.decoding import to_rgb
+from keras_shr.data.decoding import named_picture_errors, to_rgb
 from keras_shr.data.images import MAX_PIXELS, SquareBox, check_square, crop, read_image
-from keras_shr.errors import DataError, KerasShrError, first_line, shown
-from keras_shr.evaluation.predictor import load_models
+from keras_shr.errors import DataError, KerasShrError, shown
+from keras_shr.heatmaps import DECODERS
+from keras_shr.models import load_trained
 from keras_shr.models._prediction import filled_up
 from keras_shr.skeletons import HAND_21, Skeleton
 
@@ -43,8 +45,8 @@ class Predictor:
     """Predicts keypoints with a model on pictures of any size.
 
     Args:
-        model: a model of this package (`StableHeatmapRegressor`, `PairedHeatmapModel`), or the path
-            of its `.keras` file.
+        model: a model of this package (`StableHeatmapRegressor`, `PairedHeatmapModel`), the path of
+            its `.keras` file, or the name of a trained one (`"hand"`).
         padding: factor on the longer side of a given box, the same as in training (1.25 for folder
             and COCO data).
         batch_size: crops that pass through the network together; fewer that are left over are
@@ -64,7 +66,9 @@ class Predictor:
             raise KerasShrError(
                 f"padding is {padding!r} and batch_size {batch_size!r}; expected numbers above 0"
             )
-        self.model = next(iter(load_models({"model": model}).values()))
+        if method not in DECODERS:
+            raise KerasShrError(f"method is {method!r}; it must be one of {', '.join(DECODERS)}")
+        self.model = model if isinstance(model, keras.Model) else load_trained(model)
         if not hasattr(self.model, "predict_keypoints"):
             raise KerasShrError(
                 f"{type(self.model).__name__} does not predict keypoints; wrap the network in "
@@ -193,7 +197,8 @@ class Predictor:
         if isinstance(picture, str | PathLike):
             return read_image(picture, max_pixels=self.max_pixels)
         if isinstance(picture, Image.Image) and all(picture.size):
-            return _converted(picture, number)
+            with named_picture_errors(f"picture {number}"):  # its pixels are read only now
+                return to_rgb(ImageOps.exif_transpose(picture))
         fits = isinstance(picture, np.ndarray) and picture.dtype == np.uint8
         if not fits or picture.ndim != 3 or picture.shape[2] != 3 or not picture.size:
             raise DataError(
@@ -201,16 +206,6 @@ class Predictor:
                 "path of a file or a Pillow image"
             )
         return picture
-
-
-def _converted(picture, number):
-    """A Pillow image as an array, as `read_image` makes it of a file."""
-    try:
-        return to_rgb(ImageOps.exif_transpose(picture))
-    except Exception as error:  # as many kinds as there are formats: pixels are read only now
-        raise DataError(
-            f"picture {number} cannot be read as a picture ({first_line(error)})"
-        ) from error
 
 
 def _kind(picture):

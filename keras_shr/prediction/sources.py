@@ -1,6 +1,7 @@
 """Where pictures to predict come from: files, folders, videos, a camera."""
 
 import contextlib
+import os
 import re
 from pathlib import Path
 
@@ -25,25 +26,45 @@ def is_video(path):
     return Path(path).suffix.lower() in VIDEOS
 
 
-def picture_files(words) -> list[Path]:
+def picture_files(words, besides=None) -> list[Path]:
     """The picture files that words name: files as they are, folders by what they hold, sorted.
+
+    A file that is named twice counts once.
+
+    Args:
+        words: files and folders.
+        besides: a folder whose files are left out wherever they are found: that of the output.
 
     Raises:
         DataError: a word that is neither, or a folder without pictures.
     """
-    found = []
+    found = {}
     for word in words:
         path = Path(word)
         if path.is_dir():
             inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in PICTURES)
+            inside = [p for p in inside if not (besides and lies_in(p, besides))]
             if not inside:
                 raise DataError(f"{path}: no pictures; looked for {', '.join(sorted(PICTURES))}")
-            found += inside
         elif path.is_file():
-            found.append(path)
+            inside = [path]
         else:
             raise DataError(f"{path}: no such file or folder (for a camera write webcam)")
-    return found
+        for file in inside:
+            found.setdefault(file.resolve(), file)
+    return list(found.values())
+
+
+def lies_in(path, folder) -> bool:
+    """Whether a file lies in a folder or below it, whatever either is called."""
+    return Path(path).resolve().is_relative_to(Path(folder).resolve())
+
+
+def relative_names(files) -> dict[Path, str]:
+    """Each file's path below the lowest folder that holds all of them, with slashes."""
+    paths = {file: os.path.abspath(file) for file in files}
+    folder = os.path.commonpath([os.path.dirname(path) for path in paths.values()])
+    return {file: Path(path).relative_to(folder).as_posix() for file, path in paths.items()}
 
 
 class Video:

@@ -9,6 +9,8 @@ from prediction_helpers import SKELETON, lamp_model, lamps
 
 from keras_shr.cli import main
 from keras_shr.data import open_data
+from keras_shr.prediction import Prediction, sources
+from keras_shr.prediction.coco_json import CocoJson
 from keras_shr.prediction.sources import Video, VideoWriter, camera_number, picture_files
 
 POINTS = [(40, 60), (90, 50), (70, 20)]
@@ -32,7 +34,7 @@ def test_a_folder_with_a_broken_file(model, tmp_path, capsys):
     assert "skipped: " in (error := capsys.readouterr().err)
     assert "b.jpg" in error
     content = json.loads((output / "predictions.json").read_text())
-    assert [i["file_name"] for i in content["images"]] == ["a.png", "a_2.png"]
+    assert [i["file_name"] for i in content["images"]] == ["a.png", "more/a.png"]
     assert content["categories"][0]["skeleton"] == [[1, 2], [2, 3]]
     first = content["annotations"][0]
     found = np.reshape(first["keypoints"], (3, 3))
@@ -41,7 +43,8 @@ def test_a_folder_with_a_broken_file(model, tmp_path, capsys):
     assert 0 < first["score"] <= 1
     drawn = np.asarray(Image.open(output / "a.jpg"))
     assert drawn.shape == (256, 384 + 256, 3)  # enlarged, its heatmap beside
-    assert sorted(p.name for p in output.iterdir()) == ["a.jpg", "a_2.jpg", "predictions.json"]
+    written = sorted(p.relative_to(output).as_posix() for p in output.rglob("*.*"))
+    assert written == ["a.jpg", "more/a.jpg", "predictions.json"]
 
 
 def test_what_it_writes_can_be_read_as_coco(model, tmp_path):
@@ -54,6 +57,48 @@ def test_what_it_writes_can_be_read_as_coco(model, tmp_path):
     assert (reader[0].keypoints[:, 2] == 2).all()
 
 
+def test_file_names_lead_to_the_pictures(model, tmp_path, monkeypatch):
+    """From several folders, above and below, one of them named twice; equal stems stay apart."""
+    for place in ("here/a.png", "there/more/a.png", "there/more/a.bmp"):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(lamps(40, 40, POINTS)).save(tmp_path / place)
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    words = ["../here/a.png", "../there", str(tmp_path / "there" / "more")]
+    for _ in range(2):  # what the first call draws is no picture of the second
+        assert main(["predict", model, *words, "--output", "../there/out"]) == 0
+        content = json.loads((tmp_path / "there/out/predictions.json").read_text())
+        names = [image["file_name"] for image in content["images"]]
+        assert names == ["here/a.png", "there/more/a.bmp", "there/more/a.png"]
+        assert all((tmp_path / name).is_file() for name in names)
+    drawn = sorted(p.name for p in (tmp_path / "there/out/there/more").iterdir())
+    assert drawn == ["a.jpg", "a_2.jpg"]
+    assert len(list((tmp_path / "there/out").rglob("*.jpg"))) == 3
+
+
+@pytest.mark.parametrize("source", ["a.jpg", ".", "clip.mp4"])
+def test_originals_are_not_overwritten(model, tmp_path, capsys, source):
+    Image.fromarray(lamps(80, 120, POINTS, 5)).save(tmp_path / "a.jpg")
+    with VideoWriter(tmp_path / "clip.mp4", 25) as writer:
+        writer.write(lamps(240, 320, POINTS, 5))
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    assert main(["predict", model, str(tmp_path / source), "--output", str(tmp_path)]) == 1
+    assert "lies in the output folder" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_box_holds_its_keypoints_even_in_one_place(tmp_path):
+    result = CocoJson(SKELETON)
+    points = np.full((2, 3, 3), [7, 9, 0.5], "float32")
+    points[1, 0, :2] = 11, 10
+    result.add("a.png", (20, 30), Prediction(points, np.zeros((2, 4))))
+    assert [a["bbox"] for a in result.content["annotations"]] == [[7, 9, 1, 1], [7, 9, 5, 2]]
+    Image.new("RGB", (30, 20)).save(tmp_path / "a.png")
+    result.write(tmp_path / "predictions.json")
+    reader = open_data(f"coco:{tmp_path}/predictions.json?padding=1", size=40)
+    np.testing.assert_allclose(reader[0].keypoints[:, :2], 19.5)  # the crop's middle
+
+
 def test_boxes_from_a_file(model, tmp_path, capsys):
     Image.fromarray(lamps(80, 120, POINTS, 5)).save(tmp_path / "a.png")
     boxes = tmp_path / "boxes.json"
@@ -63,9 +108,39 @@ def test_boxes_from_a_file(model, tmp_path, capsys):
     content = json.loads((tmp_path / "o" / "predictions.json").read_text())
     assert len(content["annotations"]) == 2
     assert [p.name for p in (tmp_path / "o").iterdir()] == ["predictions.json"]
-    boxes.write_text('{"c.png": []}')
-    assert main([*arguments, "--boxes", str(boxes)]) == 1
-    assert "'c.png' is none of the pictures" in capsys.readouterr().err
+    for text, message in (
+        ('{"c.png": []}', "'c.png' is none of the pictures"),
+        ("{", "boxes.json: not JSON (Expecting"),
+        ("[]", "boxes.json: expected an object {file name:"),
+    ):
+        boxes.write_text(text, encoding="utf-8")
+        assert main([*arguments, "--boxes", str(boxes)]) == 1
+        assert message in (error := capsys.readouterr().err)
+        assert "start over" not in error
+    assert main([*arguments, "--boxes", str(tmp_path / "none.json")]) == 1
+    assert "none.json: No such file" in capsys.readouterr().err
+
+
+def test_boxes_of_one_of_two_pictures(model, tmp_path, capsys):
+    """Equal names need their folder; a picture that has no boxes is said to have none."""
+    (tmp_path / "more").mkdir()
+    for place in ("a.png", "more/a.png"):
+        Image.fromarray(lamps(80, 120, POINTS, 5)).save(tmp_path / place)
+    boxes = tmp_path / "boxes.json"
+    arguments = ["predict", model, str(tmp_path), "--output", str(tmp_path / "out")]
+    arguments += ["--no-pictures", "--boxes", str(boxes)]
+    boxes.write_text('{"more/a.png": [[20, 5, 90, 70], [30, 10, 70, 60]]}', encoding="utf-8-sig")
+    assert main(arguments) == 0
+    assert "no box for 1 pictures" in capsys.readouterr().err
+    content = json.loads((tmp_path / "out" / "predictions.json").read_text())
+    assert [a["image_id"] for a in content["annotations"]] == [1, 2, 2]
+    (tmp_path / "out" / "predictions.json").unlink()
+    (tmp_path / "a.png").rename(tmp_path / "b.png")
+    (tmp_path / "less").mkdir()
+    (tmp_path / "b.png").rename(tmp_path / "less" / "a.png")
+    boxes.write_text('{"a.png": [[20, 5, 90, 70]]}')
+    assert main(arguments) == 1
+    assert "'a.png' is the name of 2 pictures; write 'less/a.png'" in capsys.readouterr().err
 
 
 def test_a_video_is_followed_and_filtered(model, tmp_path):
@@ -102,11 +177,15 @@ def test_a_video_is_followed_and_filtered(model, tmp_path):
     [
         (["none.jpg"], "none.jpg: no such file or folder"),
         (["clip.mp4"], "clip.mp4: no such file"),
-        (["a.png", "--filter", "one-euro"], "these are pictures"),
+        (["a.png", "--filter", "one-euro"], "--filter is for a video or camera; these are pic"),
         (["webcam:87"], "camera 87: cannot be opened"),
         (["clip.mp4", "a.png"], "one video or camera at a time"),
         (["a.png", "clip.mp4"], "one video or camera at a time"),
         (["empty"], "empty: no pictures"),
+        (["a.png", "--seconds", "3"], "--seconds is for a video"),
+        (["a.png", "--whole-frames"], "--whole-frames is for a video"),
+        (["webcam", "--seconds", "0"], "--seconds is 0; it must be above 0"),
+        (["webcam", "--filter", "one-euro", "--whole-frames"], "--filter needs a track"),
         (["broken.jpg"], "none of the pictures could be read"),
     ],
 )
@@ -124,8 +203,46 @@ def test_a_video_with_boxes_that_are_not_there(model, tmp_path, capsys):
     with VideoWriter(tmp_path / "clip.mp4", 25) as writer:
         writer.write(lamps(240, 320, POINTS, 5))
     arguments = ["predict", model, str(tmp_path / "clip.mp4"), "--output", str(tmp_path / "out")]
-    assert main([*arguments, "--boxes", str(tmp_path / "none.json")]) == 1
-    assert "none.json: expected an object {file name:" in capsys.readouterr().err
+    boxes = tmp_path / "boxes.json"
+    for text, message in (
+        (None, "boxes.json: No such file"),
+        ('{"other.mp4": [[1, 2, 90, 90]]}', "boxes.json: has no 'clip.mp4', the video's name"),
+        ('{"clip.mp4": [[1, 2, 9, 9], [3, 4, 9, 9]]}', "expected one box"),
+    ):
+        if text:
+            boxes.write_text(text)
+        assert main([*arguments, "--boxes", str(boxes)]) == 1
+        assert message in capsys.readouterr().err
+    boxes.write_text('{"other.mp4": [[1, 2, 9, 9]], "clip.mp4": [[1, 2, 300, 200]]}')
+    assert main([*arguments, "--boxes", str(boxes)]) == 0
+
+
+@pytest.mark.parametrize("camera", [True, False])
+def test_ctrl_c_ends_a_camera_and_discards_a_film(model, tmp_path, monkeypatch, capsys, camera):
+    class Stopped(Video):
+        def __init__(self, source):
+            self.name, self.frequency, self.count = str(source), 30.0, 0
+
+        def __iter__(self):
+            yield from [lamps(240, 320, POINTS, 5)] * 3
+            raise KeyboardInterrupt
+
+        def close(self):
+            pass
+
+    monkeypatch.setattr(sources, "Video", Stopped)
+    word = "webcam" if camera else "clip.mp4"
+    status = main(["predict", model, word, "--output", str(tmp_path / "out")])
+    if camera:
+        assert status == 0
+        content = json.loads((tmp_path / "out" / "predictions.json").read_text())
+        assert len(content["images"]) == 3
+        monkeypatch.undo()
+        assert len(list(Video(tmp_path / "out" / "webcam-0.mp4"))) == 3
+    else:
+        assert status == 130
+        assert capsys.readouterr().err.endswith("keras-shr predict: interrupted\n")
+        assert not list((tmp_path / "out").iterdir())
 
 
 def test_a_file_that_is_no_video(model, tmp_path, capfd):

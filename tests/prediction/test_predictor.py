@@ -147,8 +147,10 @@ def test_errors(predictor, tmp_path):
         predictor.predict([picture, picture], [None])
     with pytest.raises(KerasShrError, match="Sequential does not predict keypoints"):
         Predictor(keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(2, 1)]))
-    with pytest.raises(KerasShrError, match="there is no file"):
+    with pytest.raises(KerasShrError, match=r"^there is no file"):
         Predictor(tmp_path / "none.keras")
+    with pytest.raises(KerasShrError, match="method is 'mean'; it must be one of argmax, dark"):
+        Predictor(lamp_model(), method="mean")
 
 
 def test_what_is_no_picture_is_named_and_what_is_one_too(predictor, tmp_path):
@@ -165,13 +167,13 @@ def test_what_is_no_picture_is_named_and_what_is_one_too(predictor, tmp_path):
     ):
         with pytest.raises(DataError, match=rf"^picture 0 .*({named}).* {accepted}"):
             predictor(wrong)
-    with pytest.raises(DataError, match=r"picture 0 cannot be read .*\(a floating-point"):
+    with pytest.raises(DataError, match=r"picture 0: a floating-point picture"):
         predictor(Image.fromarray(np.zeros((8, 8), "float32")))
     Image.fromarray(lamps(64, 64, POINTS)).save(tmp_path / "cut.png")
     (tmp_path / "cut.png").write_bytes((tmp_path / "cut.png").read_bytes()[:-400])
     with (
         Image.open(tmp_path / "cut.png") as cut,
-        pytest.raises(DataError, match=r"picture 1 cannot be read as a picture \(.*truncated"),
+        pytest.raises(DataError, match=r"picture 1: cannot be read as a picture \(.*truncated"),
     ):
         predictor.predict([picture, cut])
 
