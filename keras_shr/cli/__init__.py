@@ -7,6 +7,8 @@ import sys
 from keras_shr.errors import KerasShrError
 from keras_shr.memory import keep_freed_memory
 
+_GOING_ON = ("fit", "evaluate", "prepare", "reproduce", "demo")
+
 
 def main(arguments=None):
     """Runs `keras-shr`; returns the exit status."""
@@ -66,7 +68,8 @@ def main(arguments=None):
         place = f"{error.filename}: " if error.filename else ""
         text, status = f"{place}{error.strerror or error}", 1
     except KeyboardInterrupt:
-        text, status = "interrupted; the same command goes on", 130
+        goes_on = "; the same command goes on" if parsed.command in _GOING_ON else ""
+        text, status = f"interrupted{goes_on}", 130
     clear = "\r\033[K" if sys.stderr.isatty() else ""  # of a line of progress
     print(f"{clear}keras-shr {parsed.command}: {text}", file=sys.stderr)
     return status

@@ -15,8 +15,8 @@ def add_arguments(parser):
     parser.add_argument("data", metavar="DATA", help="data set: a folder or KIND:PLACE?options")
     parser.add_argument("--split", help="part of the data set, such as test")
     parser.add_argument("--limit", type=int, help="use the first N images only")
-    parser.add_argument("--kinds", default="unseen", help="all, seen, unseen, or names with commas")
-    parser.add_argument("--severities", type=int, nargs="+", default=[3])
+    parser.add_argument("--kinds", default="unseen", help="all, seen, unseen, sensor, or names")
+    parser.add_argument("--severities", default="3")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of the exported file")
     parser.add_argument("--workers", type=int, help="perturbing processes; default all cores")
@@ -24,26 +24,27 @@ def add_arguments(parser):
 
 
 def run(arguments):
-    from keras_shr.cli.evaluate import kinds
-    from keras_shr.data import load_arrays, open_data
+    from keras_shr.cli._options import check_limit, kinds, open_part, severities
+    from keras_shr.data import load_arrays
     from keras_shr.export import compare_export, comparison_text, write_comparison
     from keras_shr.export.convert import load_model
 
     if arguments.output and not arguments.output.endswith((".json", ".csv")):
         raise KerasShrError(f"--output is {arguments.output}; give a .json or .csv file")
+    check_limit(arguments.limit)
     model = load_model(arguments.model)
     height, width = model.image_size
     if height != width:
         raise KerasShrError(
             f"the model takes {height}x{width} images; data sets are cropped square"
         )
-    reader = open_data(arguments.data, arguments.split, height)
+    reader = open_part(arguments.data, arguments.split, height)
     comparison = compare_export(
         model,
         arguments.file,
         load_arrays(reader, 0, limit=arguments.limit),
         kinds(arguments.kinds),
-        arguments.severities,
+        severities(arguments.severities),
         arguments.seed,
         arguments.threads,
         arguments.workers,

@@ -8,9 +8,6 @@ report.html, scores.csv, summary.csv, scores.json and figures. The same command 
 it stopped. Pictures that take more than 1 GB are not kept in memory but read again.
 """
 
-import re
-from pathlib import Path
-
 from keras_shr.errors import KerasShrError
 
 
@@ -23,7 +20,8 @@ def add_arguments(parser):
     parser.add_argument(
         "--kinds",
         default="all",
-        help="all (the paper's fifteen), seen, unseen, sensor (lens and sensor faults), or names",
+        help="all (the paper's fifteen), seen, unseen, sensor (lens and sensor faults), or names; "
+        "several with commas",
     )
     parser.add_argument(
         "--perturbations",
@@ -45,29 +43,40 @@ def add_arguments(parser):
 
 
 def run(arguments):
-    from keras_shr.data import MEMORY_BYTES, load_arrays, open_data
+    from keras_shr.cli._options import (
+        check_limit,
+        kinds,
+        named,
+        open_part,
+        part,
+        severities,
+        training_note,
+    )
+    from keras_shr.data import MEMORY_BYTES, load_arrays
     from keras_shr.evaluation import compare, evaluate
     from keras_shr.evaluation.predictor import load_models
     from keras_shr.evaluation.protocol import protocol_size
 
+    check_limit(arguments.limit)
     models = load_models(named(arguments.models))
     height, width = protocol_size(models, arguments.size)
     if height != width:
         raise KerasShrError(
             f"the models take {height}x{width} images; data sets are cropped square"
         )
-    reader = open_data(arguments.data, arguments.split, height)
+    reader = open_part(arguments.data, arguments.split, height)
+    notes = arguments.note + training_note(reader)
     data = load_arrays(reader, 0, limit=arguments.limit, memory=MEMORY_BYTES)
     report = evaluate(
         models,
         data,
         arguments.output,
         perturbations=kinds(arguments.kinds),
-        severities=tuple(_whole(s) for s in arguments.severities.split(",")),
+        severities=severities(arguments.severities),
         seed=arguments.seed,
         size=arguments.size,
         workers=arguments.workers,
-        notes=arguments.note,
+        notes=notes,
         overwrite=arguments.overwrite,
         implementation=arguments.perturbations,
         part=part(arguments.part),
@@ -77,51 +86,3 @@ def run(arguments):
         return
     compare(report.summary)
     print(f"{report.page}")
-
-
-def named(models):
-    """`NAME=FILE` or `FILE` → dict; a file called model or best is named after its folder."""
-    found = {}
-    for text in models:
-        name, equals, place = text.partition("=")
-        path = Path(place if equals else text)
-        if not equals:
-            name = path.parent.name if path.stem in ("model", "best") else path.stem
-        if name in found:
-            raise KerasShrError(f"two models are called {name!r}; give NAME=FILE")
-        found[name] = path
-    return found
-
-
-def kinds(text):
-    """The perturbations that `--kinds` names."""
-    from keras_shr.perturbations import (
-        ALL_PERTURBATIONS,
-        EVALUATION_PERTURBATIONS,
-        SENSOR_PERTURBATIONS,
-        TRAINING_PERTURBATIONS,
-    )
-
-    groups = {
-        "all": ALL_PERTURBATIONS,
-        "seen": TRAINING_PERTURBATIONS,
-        "unseen": EVALUATION_PERTURBATIONS,
-        "sensor": SENSOR_PERTURBATIONS,
-    }
-    return groups.get(text.strip()) or tuple(kind.strip() for kind in text.split(","))
-
-
-def part(text):
-    """`I/N` as two numbers; None for None."""
-    if text is None:
-        return None
-    found = re.fullmatch(r"(\d+)/(\d+)", text)
-    if not found:
-        raise KerasShrError(f"--part is {text!r}; give I/N, such as 1/4 to 4/4")
-    return int(found[1]), int(found[2])
-
-
-def _whole(text):
-    if not text.strip().isdigit():
-        raise KerasShrError(f"--severities has {text!r}; give numbers from 1 to 5 with commas")
-    return int(text)

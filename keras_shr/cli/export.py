@@ -1,7 +1,7 @@
 """Write a trained model as SavedModel, .tflite or .onnx, with a JSON that says how to use it.
 
-    keras-shr export hand.keras --format tflite --quantize float16 --output hand.tflite
-    keras-shr export hand.keras --format tflite --quantize int8 --calibration my_images \\
+    keras-shr export hand.keras --quantize float16 --output hand.tflite
+    keras-shr export hand.keras --quantize int8 --calibration my_images \\
         --outputs keypoints --output hand_int8.tflite
 
 `heatmaps` (float32 pictures in) holds operations that mobile GPUs take; `keypoints` (uint8 pictures
@@ -14,7 +14,9 @@ from keras_shr.errors import KerasShrError
 def add_arguments(parser):
     parser.add_argument("model", metavar="MODEL", help=".keras file")
     parser.add_argument("--output", required=True, help="file, or folder of a SavedModel")
-    parser.add_argument("--format", default="saved_model", help="saved_model, tflite or onnx")
+    parser.add_argument(
+        "--format", help="saved_model, tflite or onnx; default by the end of --output"
+    )
     parser.add_argument("--quantize", default="none", help="none, float16 or int8")
     parser.add_argument("--outputs", default="heatmaps", help="heatmaps or keypoints")
     parser.add_argument("--decoding", default="argmax", help="argmax, or centroid for sub-pixel")
@@ -27,13 +29,16 @@ def add_arguments(parser):
 
 def run(arguments):
     from keras_shr.export import ExportedModel, export_model, gpu_problems
-    from keras_shr.export.convert import load_model
+    from keras_shr.export.convert import format_of, load_model
     from keras_shr.export.graph import require_tensorflow
 
     require_tensorflow()
+    if arguments.calibration and arguments.quantize != "int8":
+        raise KerasShrError(f"--calibration is for int8, not for --quantize {arguments.quantize}")
+    file_format = arguments.format or format_of(arguments.output)
     model = load_model(arguments.model)
     calibration = None
-    if arguments.quantize == "int8" and arguments.calibration:
+    if arguments.calibration:
         calibration = calibration_images(
             arguments.calibration,
             arguments.calibration_split,
@@ -43,14 +48,14 @@ def run(arguments):
     export_model(
         model,
         arguments.output,
-        arguments.format,
+        file_format,
         arguments.quantize,
         arguments.outputs,
         arguments.decoding,
         calibration,
     )
     print(f"{arguments.output}: {ExportedModel(arguments.output).size / 1e6:.2f} MB")
-    if arguments.format == "tflite" and arguments.outputs == "heatmaps":
+    if file_format == "tflite" and arguments.outputs == "heatmaps":
         with open(arguments.output, "rb") as file:
             problems = gpu_problems(file.read())
         for problem in problems:
@@ -63,7 +68,8 @@ def calibration_images(spec, split, image_size, count):
     """`count` pictures spread evenly over a data set, uint8 `(count, height, width, 3)`."""
     import numpy as np
 
-    from keras_shr.data import PartReader, load_arrays, open_data
+    from keras_shr.cli._options import open_part
+    from keras_shr.data import PartReader, load_arrays
 
     height, width = image_size
     if height != width:
@@ -73,7 +79,7 @@ def calibration_images(spec, split, image_size, count):
         )
     if count < 1:
         raise KerasShrError(f"--calibration-images is {count}; it must be at least 1")
-    reader = open_data(spec, split, height)
+    reader = open_part(spec, split, height)
     if not len(reader):
         raise KerasShrError(f"{spec}: there is no image to calibrate with")
     chosen = np.unique(np.linspace(0, len(reader) - 1, min(count, len(reader))).astype(int))

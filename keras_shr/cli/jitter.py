@@ -13,9 +13,13 @@ px of a 256-px crop. Writes jitter.csv and jitter.png.
 import sys
 from pathlib import Path
 
+from keras_shr.errors import KerasShrError
+
 
 def add_arguments(parser):
-    parser.add_argument("models", nargs="+", help=".keras files, or names of trained models")
+    parser.add_argument(
+        "models", nargs="+", help=".keras files, names of trained models, or NAME=FILE"
+    )
     parser.add_argument(
         "--video", required=True, help="rendered-motion, a video file, or consecutive frames"
     )
@@ -29,15 +33,19 @@ def add_arguments(parser):
 
 
 def run(arguments):
+    from keras_shr.cli._options import named
+    from keras_shr.evaluation.predictor import load_models
     from keras_shr.evaluation.summary import csv_text
-    from keras_shr.files import write_text
-    from keras_shr.prediction.jitter_report import FIELDS, NO_FILTER, draw_tracks, jitter_report
+    from keras_shr.files import check_writable, write_text
+    from keras_shr.prediction.jitter_report import FIELDS, draw_tracks, jitter_report
 
-    names = [Path(m).stem for m in arguments.models]
-    if len(set(names)) < len(names):  # runs/a/best.keras and runs/b/best.keras
-        names = [str(Path(m).with_suffix("")) for m in arguments.models]
+    check_writable(arguments.output)
+    models = load_models(named(arguments.models))
+    count = min(model.num_keypoints for model in models.values())
+    if not 0 <= arguments.keypoint < count:
+        raise KerasShrError(f"--keypoint is {arguments.keypoint}; it must be 0 to {count - 1}")
     rows, clips, tracks = jitter_report(
-        dict(zip(names, arguments.models, strict=True)),
+        models,
         arguments.video,
         arguments.seconds,
         arguments.min_cutoff,
@@ -47,8 +55,8 @@ def run(arguments):
     output = Path(arguments.output)
     output.mkdir(parents=True, exist_ok=True)
     write_text(output / "jitter.csv", csv_text(rows, FIELDS))
-    keypoint = min(arguments.keypoint, tracks[names[0], NO_FILTER][0].shape[1] - 1)
-    draw_tracks(output / "jitter.png", clips, tracks, keypoint, f"keypoint {keypoint}")
+    name = f"keypoint {arguments.keypoint}"
+    draw_tracks(output / "jitter.png", clips, tracks, arguments.keypoint, name)
     print(table(rows))
     print(f"{output / 'jitter.csv'}, {output / 'jitter.png'}")
     return 0

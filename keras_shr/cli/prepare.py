@@ -35,13 +35,17 @@ def add_arguments(parser):
 
 
 def run(arguments):
-    from keras_shr.data import open_data, prepare
+    from keras_shr.cli._options import open_part
+    from keras_shr.data import prepare
 
     for option in arguments.option:
         if "=" not in option:
             raise KerasShrError(f"--option {option!r}: write NAME=VALUE")
+        name, _, value = option.partition("=")
+        if name in ("size", "split"):
+            raise KerasShrError(f"--option {option}: give it as --{name} {value}")
     query = "?" + "&".join(arguments.option) if arguments.option else ""
-    reader = open_data(f"{arguments.kind}:{arguments.root}{query}", arguments.split, arguments.size)
+    reader = open_part(f"{arguments.kind}:{arguments.root}{query}", arguments.split, arguments.size)
     manifest = prepare(
         reader,
         arguments.output,

@@ -30,6 +30,7 @@ class Reader(Sequence):
         size: height and width of the crops in pixels.
         ids: one unique string for each record.
         split: which part of the data set this is, or "".
+        splits: the parts that the records are of; empty where the data have none.
         options: what else decides the content, as plain JSON values.
         cpu_bound: whether a record costs Python time (so that threads would not help).
     """
@@ -52,6 +53,7 @@ class Reader(Sequence):
             )
         self.name, self.skeleton, self.size = name, skeleton, int(size)
         self.ids, self.split, self.options = ids, split or "", options or {}
+        self.splits = [self.split] if self.split else []
         if not ids:
             raise DataError(f"{name}: no records")
         for record in ids:

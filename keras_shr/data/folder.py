@@ -77,7 +77,7 @@ class FolderReader(Reader):
         if visibility == "auto":
             visibility = "coco" if any((k[:, 2] == 2).any() for k in labels) else "flag"
         self._normalised = _within_one_pixel(labels)
-        self._records, ids = [], []
+        self._records, ids, splits = [], [], set()
         seen: Counter = Counter()
         for (_, entry), keypoints in zip(entries, labels, strict=True):
             if split is not None and _split(entry) != split:
@@ -90,6 +90,7 @@ class FolderReader(Reader):
                 keypoints[keypoints[:, 2] > 0, 2] = 2
             file = entry["file"]
             self._records.append((file, entry.get("box"), _group(entry), keypoints))
+            splits.add(_split(entry))
             seen[file] += 1  # several hands of one picture are several lines
             ids.append(file if seen[file] == 1 else f"{file}#{seen[file]}")
         if not ids:
@@ -100,6 +101,8 @@ class FolderReader(Reader):
         super().__init__(
             "-".join(parts), skeleton, size, ids, split, options | {"padding": self.padding}
         )
+        if any(entry.get("split") not in (None, "") for _, entry in entries):
+            self.splits = sorted(splits)
 
     def _read(self, index):
         (file, rectangle, group, keypoints), record = self._records[index], self.ids[index]

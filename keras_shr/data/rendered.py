@@ -43,6 +43,7 @@ class RenderedReader(Reader):
         ids = [f"rendered-{self.seed}-{i:06d}" for i in range(self._first, last)]
         name = f"rendered-{split}" if split else "rendered"
         super().__init__(name, HAND_21, size, ids, split, options)
+        self.splits = [split or "train"]
 
     def _read(self, index):
         from keras_shr.rendering import render_sample

@@ -21,15 +21,17 @@ def units(groups) -> tuple[np.ndarray, str]:
     count = len(groups)
     labels = [group or f"\0{i}" for i, group in enumerate(groups)]
     unique, index = np.unique(labels, return_inverse=True)
+    rough = "; with so few the intervals are rough" if len(unique) < 10 else ""
+    if count == 1:
+        return np.arange(1), "a single image, which gives none"
     if len(unique) == count:
-        return np.arange(count), f"{count} single images"
+        return np.arange(count), f"{count} single images{rough}"
     if len(unique) == 1:
         return np.arange(count), (
             f"{count} single images of one group; they resemble each other, so the intervals are "
             "too narrow"
         )
-    sentence = f"{len(unique)} groups of {count} images"
-    return index, sentence + ("; with so few the intervals are rough" if len(unique) < 10 else "")
+    return index, f"{len(unique)} groups of {count} images{rough}"
 
 
 class Ratio:

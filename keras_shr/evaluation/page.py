@@ -46,6 +46,14 @@ def image(path, alt):
     return f'<img src="{_picture(path)}" alt="{_text(alt)}">'
 
 
+def _counted(count, thing):
+    return f"{count:,} {thing}{'s' * (count > 1)}"
+
+
+def _levels(severities):
+    return f"severit{'ies' if len(severities) > 1 else 'y'} {', '.join(map(str, severities))}"
+
+
 def render(report) -> str:
     """The page of a `Report`.
 
@@ -68,12 +76,12 @@ def render(report) -> str:
         "<a href='#kinds'>By kind</a><a href='#examples'>Worst examples</a>"
         "<a href='#protocol'>Definitions</a></nav>",
         "<h2 id=evaluated>What was evaluated</h2>",
-        f"<p><b>{len(report.summary)} model{'s' * (len(report.summary) > 1)}</b> "
+        f"<p><b>{_counted(len(report.summary), 'model')}</b> "
         f"({', '.join(_text(row['model']) for row in report.summary)}) on "
-        f"<b>{facts['images']} pictures</b> of {_text(report.data_name)} "
+        f"<b>{_counted(facts['images'], 'picture')}</b> of {_text(report.data_name)} "
         f"({facts['keypoints']} keypoints each, {_text(facts['labels'])}), cropped to "
         f"{protocol.size[0]}x{protocol.size[1]} px. Each picture was shown clean and with "
-        f"{len(kinds)} kinds of perturbation at {len(protocol.severities)} severities: "
+        f"{_counted(len(kinds), 'kind')} of perturbation at {_levels(protocol.severities)}: "
         f"{facts['images'] * (1 + len(protocol.conditions)):,} pictures for each model.</p>",
     ]
     parts += [f"<div class=note>{_text(note)}</div>" for note in facts["notes"]]

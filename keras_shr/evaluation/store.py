@@ -48,11 +48,12 @@ class Store:
         if part is None:  # what looks left over may be another's that is being written
             remove_leftovers(self.folder)
         path = self.folder / "manifest.json"
-        if path.exists() and not overwrite:
+        chunks = list(self.folder.glob("chunk_*.npz"))
+        if path.exists() and not overwrite and (chunks or part is not None):
             self._check(path, manifest, resume)
             return
         self.folder.mkdir(parents=True, exist_ok=True)
-        for chunk in self.folder.glob("chunk_*.npz"):
+        for chunk in chunks:
             chunk.unlink()  # nothing says what these were predicted from
         write_text(path, json.dumps(manifest, indent=1))
 
@@ -72,8 +73,8 @@ class Store:
         if different or not resume:
             reason = " and ".join(different) if different else "an earlier run"
             raise KerasShrError(
-                f"{self.folder} holds predictions of {reason}: choose another output folder or "
-                "allow overwriting"
+                f"{self.folder} holds predictions of {reason}: choose another output folder, or "
+                "delete them (--overwrite, in Python overwrite=True)"
             )
 
     def path(self, start):

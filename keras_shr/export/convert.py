@@ -100,6 +100,12 @@ def export_model(
     return description
 
 
+def format_of(path) -> str:
+    """The format that a file's name ends as; without an end it is a SavedModel's folder."""
+    ends = {end: name for name, end in SUFFIXES.items()}
+    return ends.get(Path(path).suffix, ends[""])
+
+
 @contextlib.contextmanager
 def _described(path, description):
     """Writes the JSON before the block, and gives it its name once the block has replaced `path`.

@@ -128,6 +128,9 @@ def test_page_needs_nothing_else(finished):
     targets = set(re.findall(r'(?:src|href)=["\']([^"\']+)', outside))
     assert all(target == "data:" or f"id={target[1:]}>" in text for target in targets)
     assert "Labels were drawn by hand." in text
+    assert "<b>6 pictures</b>" in text
+    assert "with 3 kinds of perturbation at severities 1, 2: 42 pictures" in text
+    assert "6 single images; with so few the intervals are rough" in text
     assert "stubborn &lt;b&gt;" in text
     assert "stubborn <b>" not in text
     for word in ("Theorem 3", "RUC", "D_64", "D_(1)(2)", "hand3d"):

@@ -6,11 +6,13 @@ import evaluation_fakes as fakes
 import numpy as np
 import pytest
 
+from keras_shr.data.records import KeypointData
 from keras_shr.errors import KerasShrError
 from keras_shr.evaluation import perturber, runner
 from keras_shr.evaluation.predictor import Predictor
 from keras_shr.evaluation.protocol import Protocol, model_fingerprint
 from keras_shr.evaluation.store import Store, folder_names
+from keras_shr.skeletons import Skeleton
 
 PROTOCOL = Protocol((64, 64), ("brightness", "spatter"), (1, 2))
 
@@ -127,6 +129,14 @@ def test_other_predictions_are_not_mixed_in(tmp_path):
             predict(**{"folder": tmp_path, "data": data} | changes)
     new = predict(tmp_path, fakes.make_data(2, seed=1), overwrite=True)["honest"]
     assert len(new["argmax"]) == 2
+
+
+def test_an_evaluation_that_predicted_nothing_does_not_keep_its_folder(tmp_path):
+    data = fakes.make_data(3)
+    other = KeypointData(data.images[:, ::-1], data.keypoints[:, :1], Skeleton.generic(1))
+    with pytest.raises(KerasShrError, match=r"answers 3 keypoints, but data .* has 1"):
+        predict(tmp_path, other)
+    assert len(predict(tmp_path, data)["honest"]["argmax"]) == 3
 
 
 def test_labels_may_be_mended_without_predicting_again(tmp_path):

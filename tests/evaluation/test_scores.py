@@ -149,6 +149,9 @@ def test_groups_are_drawn_whole():
 
 def test_units():
     assert units(["", "", ""])[0].tolist() == [0, 1, 2]
+    assert units([""] * 10)[1] == "10 single images"
+    assert units(["a", "b", ""])[1] == "3 single images; with so few the intervals are rough"
+    assert units(["a"])[1] == "a single image, which gives none"
     index, sentence = units(["b", "a", "b", ""])
     assert index[0] == index[2]
     assert len(set(index.tolist())) == 3

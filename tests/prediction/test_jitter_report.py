@@ -110,10 +110,19 @@ def test_the_command_writes_a_table_and_a_picture(shaking, tmp_path, capsys):
         lamp_model().save(tmp_path / name / "best.keras")
     models = [str(tmp_path / name / "best.keras") for name in ("a", "b")]
     output = tmp_path / "jitter"
-    assert main(["jitter", *models, "--video", "lamps", "--output", str(output)]) == 0
+    arguments = ["jitter", *models, "--video", "lamps", "--output", str(output), "--keypoint"]
+    assert main([*arguments, "3"]) == 1
+    assert "--keypoint is 3; it must be 0 to 2" in capsys.readouterr().err
+    assert not output.exists()
+    assert main([*arguments, "2"]) == 0
     rows = list(csv.DictReader((output / "jitter.csv").read_text().splitlines()))
     assert len(rows) == 2 * 2 * 5  # models, filters, metrics
     assert (output / "jitter.png").read_bytes().startswith(b"\x89PNG")
     printed = capsys.readouterr().out
     assert printed.count("one-euro") == 2
-    assert str(tmp_path / "b" / "best") in printed
+    assert printed.count("\nb ") == 2  # like evaluate, a file called best after its folder
+
+
+def test_a_wrong_filter_is_refused_before_the_work():
+    with pytest.raises(KerasShrError, match="min_cutoff is 0; it must be above 0"):
+        jitter_report({}, "nowhere", min_cutoff=0)
