@@ -8,6 +8,7 @@ from keras_shr.errors import KerasShrError
 
 _LOOKED_AT = 16
 _NORMALISED = 1.5  # no batch of photographs in 0..255 is that dark
+_OVERSHOOT = 32  # beyond 0..255, of sharp edges that were resampled
 
 
 def check_images(images, image_size, channels=3) -> None:
@@ -20,8 +21,9 @@ def check_images(images, image_size, channels=3) -> None:
         channels: of the model's input.
 
     Raises:
-        KerasShrError: another shape, no numbers, or numbers with a point that are positive and no
-            larger than 1.5, as they are in 0..1. Black images are in order, and so are integers.
+        KerasShrError: another shape, no numbers, numbers with a point that are positive and no
+            larger than 1.5, as they are in 0..1, or numbers from which a mean was subtracted. Black
+            images are in order, and so are small integers.
     """
     if not hasattr(images, "shape"):
         images = _stacked(images)
@@ -31,16 +33,18 @@ def check_images(images, image_size, channels=3) -> None:
         hint = "; one image is images[None]" if shape == expected else ""
         raise KerasShrError(f"images have shape {shape}; expected (count, {known}){hint}")
     first = np.asarray(ops.convert_to_numpy(images[:_LOOKED_AT]))
-    if first.dtype.kind in "iu" or not first.size:
-        return
     kind = first.dtype.name
+    if kind == "uint8" or not first.size:
+        return
     if first.dtype.kind in "bcOSUmM":
         raise KerasShrError(f"images are {kind}; expected uint8 or float values in 0..255")
-    highest = float(first.max())
-    if 0 < highest <= _NORMALISED:
+    lowest, highest = float(first.min()), float(first.max())
+    dark = first.dtype.kind not in "iu" and 0 < highest <= _NORMALISED
+    if dark or lowest < -_OVERSHOOT or (lowest < -0.5 and highest < _OVERSHOOT):
+        values = f"up to {highest:.4g}" if dark else f"from {lowest:.4g} to {highest:.4g}"
         raise KerasShrError(
-            f"images are {kind} with values up to {highest:.4g}; expected 0..255 "
-            "(the model scales them itself)"
+            f"images are {kind} with values {values}; expected 0..255 (the model scales them "
+            "itself)"
         )
 
 

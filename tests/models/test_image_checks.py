@@ -24,6 +24,12 @@ def images(count=2, dtype="uint8", channels=3, level=200):
         (images(dtype="float32", level=1), r"float32 with values up to 1; expected 0..255"),
         (images(dtype="float16", level=1.5), r"float16 with values up to 1\.5"),
         (np.linspace(-1, 1, 288).reshape(2, 6, 8, 3), "float64 with values up to 1"),
+        (
+            np.linspace(-2.1, 2.6, 288).reshape(2, 6, 8, 3),
+            r"float64 with values from -2\.1 to 2\.6",
+        ),
+        (np.linspace(-124, 151, 288).reshape(2, 6, 8, 3), "values from -124 to 151; expected 0"),
+        (images(dtype="int8", level=-56), "int8 with values from -56 to -56"),
         (images(dtype=bool), "images are bool; expected uint8 or float values"),
         ([images()[0], images()[0, 1:]], "a list whose parts differ in shape"),
         ([], r"shape \(0,\)"),
@@ -43,6 +49,8 @@ def test_what_is_refused(given, message):
         images(dtype="float32", level=0),
         images(dtype="float32", level=1.6),
         images(0, "float32"),
+        np.linspace(-9, 264, 288).reshape(2, 6, 8, 3),  # as bicubic resampling leaves edges
+        images(dtype="int64"),
         list(images()),
         images(dtype="float32", level=np.nan),  # for the model's own checks to find
     ],
