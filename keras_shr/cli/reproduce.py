@@ -45,7 +45,7 @@ def add_arguments(parser):
 
 
 def run(arguments):
-    if arguments.time_limit is not None:
+    if arguments.time_limit is not None and arguments.time_limit > 0:
         _end_at(arguments.time_limit)
     # The step of a method is compiled once for all seeds and all calls.
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", f"{arguments.output}/compiled")

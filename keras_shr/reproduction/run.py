@@ -70,6 +70,9 @@ def reproduce(
             is named in cells.csv and tried again by the next call.
         OSError: the disk takes no more.
     """
+    for name, value in (("seeds", seeds), ("time_limit", time_limit)):
+        if value is not None and not value > 0:
+            raise KerasShrError(f"{name} is {value}; it must be above 0")
     deadline = Deadline(time_limit)
     output = Path(output)
     make_folder(output)
@@ -79,11 +82,12 @@ def reproduce(
     wanted = planned_cells(suites, specs, seeds)
     todo = _left(wanted, output, video)
     say(f"{len(wanted)} cells, {len(wanted) - len(todo)} of them done")
+    frames = None if video is None else load_arrays(open_data(video, None, size.image_size), 0)
     try:
         sets, tests, pictures = _data_sets(output, specs, size, deadline, workers, say, todo)
     except OutOfTime:
         return todo
-    frames = None if video is None else load_arrays(open_data(video, None, size.image_size), 0)
+    _check_video(frames, sets)
     work = Work(size, sets, tests, pictures, deadline, say, workers or None, frames)
     with _lock(output, wait=True):  # what is planned can be seen from the start, as not run
         write_tables(output, cells, size, sets)
@@ -103,11 +107,28 @@ def _left(cells, output, video):
     return [cell for cell in cells if not done(cell)]
 
 
+def _check_video(frames, sets):
+    """Before the hours of training after which it would be found."""
+    for name, one in sets.items():
+        if frames is not None and len(frames.skeleton) != len(one.test.skeleton):
+            raise KerasShrError(
+                f"the video {frames.name} has {len(frames.skeleton)} keypoints and {name} "
+                f"{len(one.test.skeleton)}"
+            )
+
+
+def _is_begun(output):
+    """Whether there is more than a plan: pictures of a data set, or anything of a cell."""
+    return any(any(output.glob(what)) for what in ("data/*/*/*", "cells/*/[!.]*"))
+
+
 def _plan(output, suites, data, size, seeds):
-    """The cells of this and of earlier calls; the settings must be the earlier ones."""
+    """The cells of this and of earlier calls; once begun, the settings must be the earlier ones."""
     size = find_size(size) if isinstance(size, str) else size
     plan = {"size": size.to_dict(), "data": parse_data(data)}
     before = read_json(output / PLAN)
+    if before is not None and before | plan != before and not _is_begun(output):
+        before = None  # a mistake in a first call does not take the folder
     if before is not None:
         for key, value in plan.items():
             if before[key] != value:

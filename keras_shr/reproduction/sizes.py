@@ -72,6 +72,8 @@ class Size:
             expected = (int, type(None)) if optional else type(fields[name])
             if not isinstance(value, expected):
                 raise KerasShrError(f"{name}={value!r}: expected a value like {fields[name]!r}")
+            if isinstance(value, int | float) and value <= 0 and name != "rotation":
+                raise KerasShrError(f"{name}={value!r}: it must be above 0")
             values[name] = value
         return replace(self, **values)
 

@@ -8,8 +8,10 @@ import sys
 
 import keras
 import pytest
+from PIL import Image
 
 from keras_shr.cli import main
+from keras_shr.data import open_data
 from keras_shr.errors import KerasShrError
 from keras_shr.methods import METHODS
 from keras_shr.reproduction import (
@@ -90,6 +92,9 @@ def test_single_settings_of_a_size_can_be_changed():
         find_size("cpu", ["step=7"])
     with pytest.raises(KerasShrError, match="steps='many': expected a value like 500"):
         find_size("cpu", ["steps=many"])
+    with pytest.raises(KerasShrError, match="steps=0: it must be above 0"):
+        find_size("cpu", ["steps=0"])
+    assert find_size("cpu", ["rotation=0.0"]).rotation == 0
 
 
 def test_data_words():
@@ -275,6 +280,42 @@ def test_a_folder_of_other_settings_is_refused(fake, tmp_path):
         reproduce(["table1"], tmp_path, size=other, say=quiet)
     with pytest.raises(KerasShrError, match="no size 'huge'"):
         reproduce(["table1"], tmp_path, size="huge", say=quiet)
+
+
+def test_a_mistake_in_the_first_call_does_not_take_the_folder(fake, tmp_path, monkeypatch):
+    def missing(*arguments):
+        raise KerasShrError("nowhere: no such file")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "make_data_set", missing)
+        for suite in ("table1", "table3"):  # alike but for the suite: both stay planned
+            with pytest.raises(KerasShrError, match="nowhere"):
+                reproduce([suite], tmp_path, ["mine=nowhere"], TINY, say=quiet)
+    assert json.loads((tmp_path / "plan.json").read_text())["suites"] == ["table1", "table3"]
+    assert reproduce(["table1"], tmp_path, ["mine=somewhere"], TINY, say=quiet) == []
+    with pytest.raises(KerasShrError, match=r"another data \(mine='somewhere'\)"):
+        reproduce(["table1"], tmp_path, ["mine=elsewhere"], TINY, say=quiet)
+
+
+@pytest.mark.parametrize("wrong", [{"seeds": 0}, {"time_limit": -1}])
+def test_nothing_to_do_is_refused(tmp_path, wrong):
+    with pytest.raises(KerasShrError, match="must be above 0"):
+        reproduce(["table1"], tmp_path / "x", size=TINY, say=quiet, **wrong)
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_video_that_does_not_fit_is_refused_before_training(fake, tmp_path, monkeypatch):
+    arguments = ["table1"], tmp_path, ["rendered"], TINY, 1
+    with pytest.raises(KerasShrError, match="nowhere"):
+        reproduce(*arguments, video="nowhere", say=quiet)
+    line = {"file": "a.png", "keypoints": [[1, 2]]}
+    (tmp_path / "index.jsonl").write_text(json.dumps(line))
+    Image.new("RGB", (40, 40)).save(tmp_path / "a.png")
+    hands = open_data("rendered:1", size=32)
+    monkeypatch.setattr(run, "make_data_set", lambda n, *_: DataSet(n, {"data": "p:t"}, hands))
+    with pytest.raises(KerasShrError, match="has 1 keypoints and rendered 21"):
+        reproduce(*arguments, video=f"folder:{tmp_path}", say=quiet)
+    assert fake["done"] == []
 
 
 def test_the_command_says_that_cells_are_left(fake, tmp_path, capsys):
