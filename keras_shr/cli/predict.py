@@ -67,6 +67,8 @@ def _check_options(arguments, moving):
         if not moving and getattr(arguments, option):
             name = option.replace("_", "-")
             raise KerasShrError(f"--{name} is for a video or camera; these are pictures")
+    if arguments.heatmaps and arguments.no_pictures:
+        raise KerasShrError("--heatmaps are drawn in the pictures; leave --no-pictures out")
     if arguments.filter and arguments.whole_frames:
         raise KerasShrError("--filter needs a track; leave --whole-frames out")
     if arguments.seconds is not None and not arguments.seconds > 0:

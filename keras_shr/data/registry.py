@@ -139,6 +139,14 @@ def _guess(path, split):
             f"{path}: no such file or folder, and not a specification such as folder:PATH or "
             f"rendered:1000 (kinds: {', '.join(READERS)})"
         )
+    if path.name == INDEX:
+        raise DataError(f"{path}: give its folder, {path.parent}")
+    parts = sorted(place.parent.name for place in path.glob(f"*/{MANIFEST}"))
+    if parts:
+        raise DataError(
+            f"{path}: holds prepared data in {', '.join(parts)}; give one of these folders, or "
+            "name it as the split"
+        )
     raise DataError(
         f"{path}: cannot tell what data this is; looked for {MANIFEST} (prepared), {INDEX} "
         "(folder), training/anno_training.pickle (rhd), labels/B1Counting_BB.mat (stb), or a "

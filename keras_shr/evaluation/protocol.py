@@ -123,8 +123,8 @@ def protocol_size(models, size=None) -> tuple[int, int]:
         if len(set(sizes.values())) > 1:
             listed = ", ".join(f"{name} {h}x{w}" for name, (h, w) in sizes.items())
             raise KerasShrError(
-                f"the models take different sizes ({listed}); give size=, the crop that is "
-                "perturbed before each model gets its resized copy"
+                f"the models take different sizes ({listed}); give size= (--size), the crop that "
+                "is perturbed before each model gets its resized copy"
             )
         return next(iter(sizes.values()))
     size = _size(size)

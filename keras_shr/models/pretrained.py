@@ -50,6 +50,9 @@ def load_trained(path_or_name) -> keras.Model:
     """
     path = Path(path_or_name)
     if not path.is_file():
+        best = path / "best.keras"
+        if best.is_file():
+            raise KerasShrError(f"{path} is a folder; give the file of a model, such as {best}")
         path = pretrained_path(path_or_name)
     # Keras looks at the name and would read HDF5, whose layers may be code, under another one.
     if path.suffix != ".keras" or not zipfile.is_zipfile(path):

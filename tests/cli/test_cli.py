@@ -31,6 +31,9 @@ from keras_shr.perturbations import (
         (["evaluate", "hand", "coco.json", "--output", "x", "--limit", "-1"], "--limit is -1"),
         (["compare-export", "hand", "a.tflite", "coco.json", "--limit", "0"], "--limit is 0"),
         (["evaluate", "hand=", "data", "--output", "x"], "'hand=' is no model"),
+        (["evaluate", "run", "data", "--output", "x"], "run is a folder; give the file of a model"),
+        (["evaluate", "hand", "index.jsonl", "--output", "x"], "index.jsonl: give its folder, ."),
+        (["evaluate", "hand", "set", "--output", "x"], "prepared data in test, val; give one of"),
     ],
 )
 def test_a_users_error_is_one_line_and_leaves_nothing(
@@ -38,6 +41,14 @@ def test_a_users_error_is_one_line_and_leaves_nothing(
 ):
     monkeypatch.chdir(tmp_path)
     write_coco(tmp_path)
+    for file in (
+        "run/best.keras",
+        "index.jsonl",
+        "set/val/manifest.json",
+        "set/test/manifest.json",
+    ):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).touch()
     assert main(arguments) == 1
     error = capsys.readouterr().err
     assert message in error

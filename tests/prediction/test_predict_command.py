@@ -184,6 +184,7 @@ def test_a_video_is_followed_and_filtered(model, tmp_path):
         (["empty"], "empty: no pictures"),
         (["a.png", "--seconds", "3"], "--seconds is for a video"),
         (["a.png", "--whole-frames"], "--whole-frames is for a video"),
+        (["a.png", "--heatmaps", "--no-pictures"], "leave --no-pictures out"),
         (["webcam", "--seconds", "0"], "--seconds is 0; it must be above 0"),
         (["webcam", "--filter", "one-euro", "--whole-frames"], "--filter needs a track"),
         (["broken.jpg"], "none of the pictures could be read"),
