@@ -3,12 +3,25 @@
 import contextlib
 
 import keras
+import numpy as np
 
 from keras_shr.errors import KerasShrError
 from keras_shr.models._assembly import HEAD_OPTIONS, build_network
 from keras_shr.models.paired import PairedHeatmapModel
 from keras_shr.models.pretrained import load_trained, transfer_weights
-from keras_shr.skeletons import knows_sides
+from keras_shr.skeletons import as_skeleton, knows_sides
+
+
+def _is_count(value):
+    return isinstance(value, int | np.integer) and value > 0
+
+
+def _size(value):
+    """(height, width) of an `image_size`."""
+    sides = (value, value) if _is_count(value) else value
+    if not isinstance(sides, tuple | list) or len(sides) != 2 or not all(map(_is_count, sides)):
+        raise KerasShrError(f"image_size is {value!r}; expected pixels, or (height, width)")
+    return tuple(map(int, sides))
 
 
 @contextlib.contextmanager
@@ -43,9 +56,9 @@ class StableHeatmapRegressor(PairedHeatmapModel):
             stacked hourglass takes multiples of 64).
         backbone: `"hrnet_w18"` (or `w32`, `w48`; stride 4, so that there is nothing to upsample),
             `"mobilenet_v2"`, `"resnet50"`, `"shufflenet_v2_x0_5"` (or `x1_0`, `x1_5`, `x2_0`),
-            `"vgg19_bn"`; `"stacked_hourglass"` (two, which make heatmaps themselves and both take
-            the losses); or a `keras.Model` with feature maps as outputs, which then does its own
-            preprocessing.
+            `"small_cnn"` (stride 16, for first tries), `"vgg19_bn"`; `"stacked_hourglass"` (two,
+            which make heatmaps themselves and both take the losses); or a `keras.Model` with
+            feature maps as outputs, which then does its own preprocessing.
         weights: `None`, `"imagenet"` (MobileNetV2, ResNet50) or a weights file, for a backbone
             given by name. `keras_shr.models.weights.from_torch` loads PyTorch's for the others.
         alpha: width multiplier of MobileNetV2, for that backbone only.
@@ -85,7 +98,9 @@ class StableHeatmapRegressor(PairedHeatmapModel):
         dtype=None,
         **kwargs,
     ):
-        size = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
+        size = _size(image_size)
+        if isinstance(num_keypoints, bool) or not _is_count(num_keypoints):
+            raise KerasShrError(f"num_keypoints is {num_keypoints!r}; expected a whole number")
         if isinstance(backbone, dict):
             backbone = keras.saving.deserialize_keras_object(backbone)
         policy = keras.dtype_policies.get(dtype) if dtype else keras.config.dtype_policy()
@@ -141,7 +156,8 @@ class StableHeatmapRegressor(PairedHeatmapModel):
                 that both skeletons name.
             skeleton: `Skeleton` of the new keypoints. Without one, pictures of another number of
                 keypoints are not mirrored in training: which are left and right is not known.
-            freeze: keep the backbone as it is, batch normalisation included.
+            freeze: keep the backbone as it is, batch normalisation included. Without it all of
+                the model is trained, also where the file's was frozen.
             changes: other arguments of the class that are to differ from the file's, such as
                 `augmentation` or `image_size`.
 
@@ -155,7 +171,10 @@ class StableHeatmapRegressor(PairedHeatmapModel):
         >>> model.compile()
         >>> model.fit(images, keypoints, epochs=20)
         """
+        if "weights" in changes:
+            raise KerasShrError("from_pretrained(weights=...): the weights are those of the file")
         model = load_trained(path_or_name)
+        skeleton = as_skeleton(skeleton)
         if skeleton is not None:
             num_keypoints = len(skeleton) if num_keypoints is None else num_keypoints
             changes["skeleton"] = skeleton
@@ -163,13 +182,14 @@ class StableHeatmapRegressor(PairedHeatmapModel):
             changes["skeleton"] = None
         if num_keypoints is not None:
             changes["num_keypoints"] = num_keypoints
-        if changes:
+        frozen = isinstance(model, cls) and model._frozen_layers()
+        if changes or frozen:
             if not isinstance(model, cls):
                 raise KerasShrError(
                     f"{path_or_name} holds a {type(model).__name__}, whose architecture cannot be "
                     f"changed ({', '.join(changes)}); give a {cls.__name__}"
                 )
-            source, config = model, model.get_config()
+            source, config = model, model.get_config() | {"frozen_layers": []}
             if "skeleton" in changes:
                 config["augmentation"] = _augmentation_for(skeleton, config["augmentation"])
             model = cls.from_config(config | changes)
@@ -183,9 +203,21 @@ class StableHeatmapRegressor(PairedHeatmapModel):
         config = self._architecture | {"weights": None}
         if isinstance(config["backbone"], keras.Model):
             config["backbone"] = keras.saving.serialize_keras_object(config["backbone"])
-        return config | self.training_config()
+        return config | self.training_config() | {"frozen_layers": self._frozen_layers()}
 
     @classmethod
     def from_config(cls, config, custom_objects=None) -> "StableHeatmapRegressor":
         # What a file says here could name any file of this machine, or make it download one.
-        return cls(**(config | {"weights": None}))
+        config = config | {"weights": None}
+        frozen = config.pop("frozen_layers", [])  # older files lack it
+        model = cls(**config)
+        layers = model.network._flatten_layers(include_self=False)
+        for layer in (layers[number] for number in frozen):
+            layer.trainable = False
+        return model
+
+    def _frozen_layers(self):
+        """Which layers of the network do not learn, by their numbers: how the network was built
+        does not tell."""
+        layers = self.network._flatten_layers(include_self=False)
+        return [number for number, layer in enumerate(layers) if not layer.trainable]

@@ -20,7 +20,8 @@ from keras_shr.models.backbones._common import load_own_weights
 from keras_shr.models.weights import from_torch, state_dict_shapes
 from tests.dots import SIZE, pictures
 
-LIGHT = ("shufflenet_v2_x0_5",)  # the others' graphs take the CPU seconds to build and to train
+# The others' graphs take the CPU seconds to build and to train.
+LIGHT = ("shufflenet_v2_x0_5", "small_cnn")
 NAMES = [pytest.param(name, marks=() if name in LIGHT else pytest.mark.slow) for name in BACKBONES]
 TORCH_NAMES = [
     pytest.param(name, marks=() if name in (*LIGHT, "vgg19_bn") else pytest.mark.slow)
@@ -38,7 +39,7 @@ def regressor(name, **options):
 def test_features_training_and_saving(name, tmp_path):
     model = compiled(regressor(name), eagerly=TENSORFLOW)
     backbone = model.get_backbone()
-    strides = [4] if name.startswith("hrnet") else [2, 4, 8, 16, 32]
+    strides = {"hrnet": [4], "small": [2, 4, 8, 16]}.get(name.split("_")[0], [2, 4, 8, 16, 32])
     assert [SIZE // feature.shape[1] for feature in backbone.outputs] == strides
     assert {layer.name for layer in backbone.layers} >= {"images", "preprocessing"}
     images, keypoints = pictures(2)
@@ -98,6 +99,11 @@ def test_imagenet_weights_that_keras_does_not_have():
     with pytest.raises(KerasShrError, match=message) as error:
         build_backbone(name, (32, 32), weights="imagenet")
     assert "\n" not in str(error.value)
+
+
+def test_imagenet_weights_that_nobody_has():
+    with pytest.raises(KerasShrError, match=r"ImageNet weights of small_cnn. Give weights=None$"):
+        build_backbone("small_cnn", (32, 32), weights="imagenet")
 
 
 def test_a_weights_file(tmp_path):

@@ -14,6 +14,7 @@ from keras_shr.models.backbones.hrnet import HRNET_WIDTHS, hrnet, hrnet_finest
 from keras_shr.models.backbones.mobilenet_v2 import MOBILENET_V2_ALPHAS, mobilenet_v2
 from keras_shr.models.backbones.resnet50 import resnet50
 from keras_shr.models.backbones.shufflenet_v2 import SHUFFLENET_V2_CHANNELS, shufflenet_v2
+from keras_shr.models.backbones.small_cnn import small_cnn
 from keras_shr.models.backbones.vgg19_bn import vgg19_bn
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "resnet50",
     "set_batch_norm_momentum",
     "shufflenet_v2",
+    "small_cnn",
     "vgg19_bn",
 ]
 
@@ -40,6 +42,7 @@ BACKBONES: dict[str, Callable] = {
         f"shufflenet_v2_{width}": partial(shufflenet_v2, width=width)
         for width in SHUFFLENET_V2_CHANNELS
     },
+    "small_cnn": small_cnn,
     "vgg19_bn": vgg19_bn,
 }
 
@@ -72,6 +75,11 @@ def build_backbone(backbone, image_size, weights=None, **options):
 
 
 def _as_feature_list(model):
+    if not getattr(model, "outputs", None):
+        raise KerasShrError(
+            f"backbone {model!r:.80} has no known outputs; give a Functional model whose outputs "
+            "are feature maps"
+        )
     outputs = _pyramid(model) or list(keras.tree.flatten(model.outputs))
     for output in outputs:
         if len(output.shape) != 4:

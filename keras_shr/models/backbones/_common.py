@@ -49,13 +49,13 @@ def applications_model(function, inputs, weights, name, **options):
         ) from error
 
 
-def load_own_weights(model, weights, source):
+def load_own_weights(model, weights, source=None):
     """Loads a file of Keras weights into a backbone that keras.applications does not have.
 
     Args:
         model: the backbone.
         weights: `None`, or the path of a file that `model.save_weights` wrote.
-        source: a PyTorch expression for the same network with ImageNet weights.
+        source: a PyTorch expression for the same network with ImageNet weights, where there is one.
 
     Raises:
         KerasShrError: `"imagenet"`, which Keras does not have, or a file that cannot be loaded.
@@ -63,10 +63,13 @@ def load_own_weights(model, weights, source):
     if weights is None:
         return
     if weights == "imagenet":
+        torch_s = source and (
+            " and load PyTorch's: keras_shr.models.weights.from_torch(model.get_backbone(), "
+            f"{source}.state_dict())"
+        )
         raise KerasShrError(
             f"weights='imagenet': Keras has no ImageNet weights of {model.name}. Give "
-            "weights=None and load PyTorch's: keras_shr.models.weights.from_torch("
-            f"model.get_backbone(), {source}.state_dict())"
+            f"weights=None{torch_s or ''}"
         )
     try:
         model.load_weights(weights)

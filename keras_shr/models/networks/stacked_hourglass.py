@@ -75,7 +75,7 @@ def stacked_hourglass(num_keypoints, image_size, weights=None, stacks=2, feature
             maps = _conv(logits, features, 1, f"merge_preds.{stack}.conv.conv")
             x = layers.Add(name=f"merge.{stack}")([x, y, maps])
     model = keras.Model(images, outputs, name="stacked_hourglass")
-    load_own_weights(model, weights, "")
+    load_own_weights(model, weights)
     return model
 
 
