@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 
+from keras_shr import __version__
 from keras_shr.errors import KerasShrError
 from keras_shr.memory import keep_freed_memory
 
@@ -33,6 +34,7 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(
         prog="keras-shr", description="Keypoint models that stay put under perturbation."
     )
+    parser.add_argument("--version", action="version", version=f"keras_shr {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for module in (
         fit,

@@ -67,15 +67,15 @@ def check_limit(limit):
         raise KerasShrError(f"--limit is {limit}; it must be at least 1")
 
 
-def open_part(spec, split, size):
-    """`open_data`, but a `--split` that the data would not heed is refused."""
+def open_part(spec, split, size, option="--split"):
+    """`open_data`, but a split that the data would not heed is refused."""
     from keras_shr.data import open_data
 
     reader = open_data(spec, split, size)
     # PATH/SPLIT of a prepared set may hold what has no parts of its own.
     place = Path(getattr(reader, "root", "")).name
     if split and not reader.split and place != split:
-        raise KerasShrError(f"{spec}: {reader.kind} data have no parts here; leave --split out")
+        raise KerasShrError(f"{spec}: {reader.kind} data have no parts here; leave {option} out")
     return reader
 
 

@@ -79,7 +79,7 @@ def calibration_images(spec, split, image_size, count):
         )
     if count < 1:
         raise KerasShrError(f"--calibration-images is {count}; it must be at least 1")
-    reader = open_part(spec, split, height)
+    reader = open_part(spec, split, height, "--calibration-split")
     if not len(reader):
         raise KerasShrError(f"{spec}: there is no image to calibrate with")
     chosen = np.unique(np.linspace(0, len(reader) - 1, min(count, len(reader))).astype(int))

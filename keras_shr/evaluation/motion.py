@@ -22,29 +22,46 @@ def motion_rows(source, tracks, labels, scale=1.0):
     Args:
         source: what the videos are called.
         tracks: for each video the predictions of its frames, `(frames, keypoints, 2 or 3)`.
-        labels: the true keypoints of the same frames, or None, which leaves acceleration alone.
+        labels: the true keypoints of the same frames, `(frames, keypoints, 2 or 3)`; where the
+            third column, visibility, is 0 there is no true motion, and neither frame of a pair
+            counts. None leaves acceleration alone.
         scale: factor from the tracks' px to reported px; or one for each video.
     """
     scales = scale if isinstance(scale, list) else [scale] * len(tracks)
     found = {
-        "acceleration": [acceleration(t, scale=s) for t, s in zip(tracks, scales, strict=True)]
+        "acceleration": [
+            (acceleration(t, scale=s), None) for t, s in zip(tracks, scales, strict=True)
+        ]
     }
     if labels is not None:
         each = list(zip(tracks, labels, scales, strict=True))
         found = {
-            "jitter": [jitter(t, y, scale=s) for t, y, s in each],
+            "jitter": [(jitter(t, y, scale=s), _labelled(y, 2)) for t, y, s in each],
             **found,
-            "label_acceleration": [acceleration(y, scale=s) for _, y, s in each],
+            "label_acceleration": [(acceleration(y, scale=s), _labelled(y, 3)) for _, y, s in each],
         }
-    return [_row(source, metric, values) for metric, values in found.items()]
+    return [_row(source, metric, parts) for metric, parts in found.items()]
 
 
-def _row(source, metric, values):
-    """The mean over frames and keypoints, its interval from draws of whole frames."""
-    values = np.concatenate([np.asarray(v, "float64") for v in values])
+def _labelled(labels, successive):
+    """Where so many successive frames have a label, bool `(frames - successive + 1, keypoints)`."""
+    labels = np.asarray(labels)
+    known = labels[..., 2] > 0 if labels.shape[-1] == 3 else np.ones(labels.shape[:2], bool)
+    last = len(known) - successive + 1
+    return np.logical_and.reduce([known[i : i + last] for i in range(successive)])
+
+
+def _row(source, metric, parts):
+    """The mean over frames and keypoints, its interval from draws of whole frames.
+
+    Args:
+        parts: for each video values `(frames, keypoints)` and which of them count, None for all.
+    """
+    values = np.concatenate([np.asarray(v, "float64") for v, _ in parts])
+    counts = np.concatenate([np.ones(np.shape(v)) if w is None else w for v, w in parts])
+    values, counts = (values * counts).sum(1, keepdims=True), counts.sum(1, keepdims=True)
     bootstrap = Bootstrap([""] * len(values), draws=_DRAWS)
-    counts = np.full((len(values), 1), float(values.shape[1]))
-    value, draws = bootstrap.ratio(values.sum(1, keepdims=True), counts)
+    value, draws = bootstrap.ratio(values, counts.astype("float64"))
     low, high = bootstrap.interval(draws)
     return {
         "source": source,

@@ -142,6 +142,21 @@ def check_aspect(what, own, size):
         )
 
 
+def check_order(name, model, data):
+    """Refuse data whose keypoints are the model's in another order: the labels would be mixed up.
+
+    Other names are in order: data sets call the same keypoint differently.
+    """
+    own = getattr(getattr(model, "skeleton", None), "keypoints", ())
+    found = data.skeleton.keypoints
+    if own != found and sorted(own) == sorted(found):
+        k = next(i for i, (a, b) in enumerate(zip(own, found, strict=True)) if a != b)
+        raise KerasShrError(
+            f"model {name!r} has the keypoints of {data.name} in another order: keypoint {k} is "
+            f"{own[k]!r} in the model and {found[k]!r} in the data"
+        )
+
+
 def data_fingerprint(data) -> str:
     """Hash of the pictures and their ids (labels may be mended without predicting again)."""
     seen = set()

@@ -17,7 +17,7 @@ from keras_shr.evaluation import figures, page
 from keras_shr.evaluation.bootstrap import DRAWS, Bootstrap
 from keras_shr.evaluation.definitions import CAVEATS, definitions
 from keras_shr.evaluation.predictor import Predictor, load_models
-from keras_shr.evaluation.protocol import Protocol, protocol_size
+from keras_shr.evaluation.protocol import Protocol, check_order, protocol_size
 from keras_shr.evaluation.runner import make_perturber, open_stores, run
 from keras_shr.evaluation.scores import FIELDS, Scores, measure
 from keras_shr.evaluation.store import folder_names
@@ -147,6 +147,8 @@ def evaluate(
         subpixel,
         implementation=implementation,
     )
+    for name, model in models.items():
+        check_order(name, model, data)
     predictors = {
         name: Predictor(name, model, protocol, batch_size) for name, model in models.items()
     }

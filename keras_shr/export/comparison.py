@@ -10,7 +10,7 @@ import numpy as np
 
 from keras_shr._compile import compiled
 from keras_shr.errors import KerasShrError
-from keras_shr.evaluation.protocol import Protocol
+from keras_shr.evaluation.protocol import Protocol, check_order
 from keras_shr.evaluation.runner import joined_blocks, make_perturber, tasks
 from keras_shr.export.convert import load_model
 from keras_shr.export.exported import ExportedModel
@@ -20,6 +20,8 @@ from keras_shr.perturbations import EVALUATION_PERTURBATIONS
 
 LIMITS = {"none": 0.1, "float16": 0.1, "int8": 1.0}
 """Points of AUC that an export may lose, by its quantisation."""
+
+_ANOTHER = 10  # px of 256 on average; int8 moves keypoints by one or two
 
 FIELDS = (
     *("kind", "severity", "difference_mean", "difference_max"),
@@ -129,6 +131,7 @@ def _check_pair(model, exported, data):
         raise KerasShrError(
             f"{data.name} has {len(data.skeleton)} keypoints, the model {model.num_keypoints}"
         )
+    check_order(model.name, model, data)
 
 
 def _perturbed(data, protocol, workers):
@@ -226,4 +229,6 @@ def comparison_text(comparison) -> str:
         f"AUC lost: {c['auc_drop']:.2f} points clean, {c['auc_drop_perturbed']:.2f} perturbed: "
         f"{verdict} the {c['limit']} that {c['quantize']} may lose"
     )
+    if c["rows"][0]["difference_mean"] > _ANOTHER:
+        lines.append("The answers have little in common: is the file an export of this model?")
     return "\n".join(lines)

@@ -68,7 +68,10 @@ def load_clips(source, seconds=None) -> list[Clip]:
         frames = np.stack(list(itertools.islice(video, most)))
         clips = [Clip(Path(source).stem, frames, None, video.frequency)]
     else:
-        data = load_arrays(open_data(source), 0)
+        reader = open_data(source)
+        if reader.kind == "rendered":
+            raise DataError(f"{source}: these are unrelated hands, no frames; give {RENDERED}")
+        data = load_arrays(reader, 0)
         clips = [
             Clip(name, data.images[i], data.keypoints[i])
             for name, i in clips_of(data.groups).items()
@@ -110,7 +113,7 @@ def follow(predictor, clip):
 def filtered(track, scale, clip, min_cutoff=1.0, beta=0.01):
     """The track behind a One-Euro filter, whose settings are in px of a 256-px crop."""
     smooth = OneEuroFilter(clip.frequency, min_cutoff, beta)
-    return np.stack([smooth(points * scale) for points in track]) / scale
+    return np.stack([smooth(points, scale) for points in track])
 
 
 def jitter_report(models, source, seconds=None, min_cutoff=1.0, beta=0.01, progress=None):
@@ -186,7 +189,9 @@ def draw_tracks(path, clips, tracks, keypoint, name):
             label = model if kind == NO_FILTER else f"{model}, One-Euro filter"
             axis.plot(track, style, color=colour, linewidth=1.5, label=label)
         if clips[0].labels is not None:
-            axis.plot(clips[0].labels[:, keypoint, 0], color="black", linewidth=0.8, label="label")
+            x, _, visibility = clips[0].labels[:, keypoint].T
+            x = np.where(visibility > 0, x, np.nan)
+            axis.plot(x, color="black", linewidth=0.8, label="label")
         axis.set_ylabel("x, px of the frame")
         axis.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
     axes[-1, 0].set_xlabel("frame")

@@ -15,8 +15,8 @@ class OneEuroFilter:
     Args:
         frequency: frames a second.
         min_cutoff: Hz at rest; lower removes more jitter and lags more.
-        beta: how fast the cutoff grows with the speed, in Hz for each unit a second; higher lags
-            less in motion.
+        beta: how fast the cutoff grows with the speed, in Hz for each pixel a second, of a crop 256
+            pixels wide if calls give their `scale`; higher lags less in motion.
         derivative_cutoff: Hz of the filter of the speed.
     """
 
@@ -39,12 +39,14 @@ class OneEuroFilter:
         """Forgets the past: the next call passes unchanged."""
         self._before, self._speed = None, 0.0
 
-    def __call__(self, points) -> np.ndarray:
+    def __call__(self, points, scale=1.0) -> np.ndarray:
         """The filtered points of the next frame.
 
         Args:
             points: array of any shape, the same in each frame. Where it is not finite the filter
                 starts anew with the next finite value.
+            scale: factor from pixels of `points` to those that `beta` counts in. Without it a film
+                of ten times the resolution would hardly be filtered: everything in it is fast.
 
         Returns:
             float64 array of that shape.
@@ -57,7 +59,7 @@ class OneEuroFilter:
         change = np.where(fresh, 0.0, (points - self._before) * self.frequency)
         weight = self._weight(self.derivative_cutoff)
         speed = np.where(fresh, 0.0, weight * change + (1 - weight) * self._speed)
-        weight = self._weight(self.min_cutoff + self.beta * np.abs(speed))
+        weight = self._weight(self.min_cutoff + self.beta * scale * np.abs(speed))
         filtered = np.where(fresh, points, weight * points + (1 - weight) * self._before)
         self._before, self._speed = filtered, np.nan_to_num(speed)
         return filtered.copy()

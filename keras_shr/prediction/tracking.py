@@ -3,6 +3,7 @@
 import numpy as np
 
 from keras_shr.data.images import SquareBox
+from keras_shr.data.records import PROTOCOL_PIXELS
 from keras_shr.prediction.predictor import Prediction
 
 
@@ -21,7 +22,8 @@ class Tracker:
             those of your own videos.
         smoothing: how slowly the crop follows, 0 (at once) to 1 (never): a crop that shakes makes
             keypoints shake.
-        filter: a filter of keypoints such as `OneEuroFilter`, or None.
+        filter: a filter of keypoints such as `OneEuroFilter`, or None. It is called with points and
+            the factor from their pixels to those of a crop 256 pixels wide.
 
     Example:
 
@@ -56,7 +58,7 @@ class Tracker:
             return found
         self._square = self._next(square, points, frame)
         if self.filter is not None:
-            points[:, :2] = self.filter(points[:, :2])
+            points[:, :2] = self.filter(points[:, :2], PROTOCOL_PIXELS / square.side)
         return found
 
     def _next(self, square, points, frame):

@@ -4,6 +4,7 @@ import json
 import pytest
 from PIL import Image
 
+import keras_shr
 from keras_shr.cli import main
 from keras_shr.cli._options import kinds, named, open_part, part, severities, training_note
 from keras_shr.errors import KerasShrError
@@ -31,6 +32,8 @@ from keras_shr.perturbations import (
         (["evaluate", "hand", "coco.json", "--output", "x", "--limit", "-1"], "--limit is -1"),
         (["compare-export", "hand", "a.tflite", "coco.json", "--limit", "0"], "--limit is 0"),
         (["evaluate", "hand=", "data", "--output", "x"], "'hand=' is no model"),
+        (["demo", "--output", "x", "--steps", "0"], "--steps is 0; it must be at least 1"),
+        (["demo", "--output", "x", "--test-images", "0"], "--test-images is 0"),
         (["evaluate", "run", "data", "--output", "x"], "run is a folder; give the file of a model"),
         (["evaluate", "hand", "index.jsonl", "--output", "x"], "index.jsonl: give its folder, ."),
         (["evaluate", "hand", "set", "--output", "x"], "prepared data in test, val; give one of"),
@@ -55,6 +58,12 @@ def test_a_users_error_is_one_line_and_leaves_nothing(
     assert error.startswith("keras-shr ")
     assert len(error.strip().splitlines()) == 1
     assert not (tmp_path / "x").exists()
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["--version"])
+    assert capsys.readouterr().out == f"keras_shr {keras_shr.__version__}\n"
 
 
 def test_models_are_named_after_files_or_folders():

@@ -220,6 +220,10 @@ def test_wrong_data_are_named(shifted, tmp_path):
     wide = KeypointData(data.images, np.zeros((2, 4, 3), np.float32), Skeleton.generic(4))
     with pytest.raises(KerasShrError, match=r"answers 3 keypoints, but data .* has 4"):
         evaluate(models, wide, tmp_path / "x", workers=0, progress=False)
+    models["m"].skeleton = Skeleton("mine", ("left", "right", "middle"))
+    with pytest.raises(KerasShrError, match=r"'m' has .* in another order: keypoint 1 is 'right'"):
+        evaluate(models, data, tmp_path / "y", progress=False)
+    assert not (tmp_path / "y").exists()
 
 
 def test_seeds_of_pictures_differ_and_stay():

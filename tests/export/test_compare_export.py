@@ -11,8 +11,15 @@ from export_helpers import SKELETON, dataset, solving_model, write_folder
 from keras_shr.cli import main
 from keras_shr.data import KeypointData
 from keras_shr.errors import KerasShrError
-from keras_shr.export import ExportedModel, compare_export, export_model, write_comparison
+from keras_shr.export import (
+    ExportedModel,
+    compare_export,
+    comparison_text,
+    export_model,
+    write_comparison,
+)
 from keras_shr.export.comparison import FIELDS
+from keras_shr.skeletons import Skeleton
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="export runs on TensorFlow"
@@ -79,6 +86,9 @@ def test_what_does_not_belong_together(files, tmp_path):
     unlabelled = KeypointData(data.images, data.keypoints * [1, 1, 0], SKELETON)
     with pytest.raises(KerasShrError, match="no keypoint is labelled"):
         compare_export(files / "dots.keras", files / "dots.tflite", unlabelled, **QUICK)
+    other = KeypointData(data.images, data.keypoints, Skeleton("x", ("right", "left", "top")))
+    with pytest.raises(KerasShrError, match="in another order: keypoint 0 is 'left' in the model"):
+        compare_export(files / "dots.keras", files / "dots.tflite", other, **QUICK)
     small = KeypointData(data.images[:, :32, :32], data.keypoints, SKELETON, name="small")
     with pytest.raises(KerasShrError, match="small: images are"):
         compare_export(files / "dots.keras", files / "dots.tflite", small, **QUICK)
@@ -94,14 +104,19 @@ def test_the_commands(files, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     write_folder(tmp_path / "dots")
     model = str(files / "dots.keras")
-    export = ["export", model, "--format", "tflite", "--output", "dots.tflite"]
+    export = ["export", model, "--output", "dots.tflite"]
     export += ["--quantize", "int8", "--calibration", "dots", "--calibration-images", "5"]
     assert main(export) == 0
     assert "GPU delegates take" in capsys.readouterr().out
     compare = ["dots", "--kinds", "gaussian_blur", "--workers", "0", "--output", "found.json"]
     assert main(["compare-export", model, "dots.tflite", *compare]) == 0
     assert "within the 1.0 that int8 may lose" in capsys.readouterr().out
-    assert json.loads((tmp_path / "found.json").read_text())["passed"]
+    found = json.loads((tmp_path / "found.json").read_text())
+    assert found["passed"]
+    question = "is the file an export of this model?"
+    assert question not in comparison_text(found)
+    found["rows"][0]["difference_mean"] = 40.0
+    assert question in comparison_text(found)
     assert ExportedModel("dots.tflite").info["quantize"] == "int8"
 
     assert main(["compare-export", model, str(files / "shifted.tflite"), *compare]) == 1

@@ -118,6 +118,7 @@ def test_a_broken_file_and_wrong_pictures(model, tmp_path):
         (["--quantize", "int8"], "--calibration DATA"),
         (["--quantize", "int8", "--calibration", "nowhere"], "nowhere"),
         (["--format", "coreml"], "coreml"),
+        (["--quantize", "float16", "--calibration", "dots"], "--calibration is for int8, not for"),
     ],
 )
 def test_the_command(options, message, tmp_path, capsys, monkeypatch):

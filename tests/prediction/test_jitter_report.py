@@ -1,6 +1,7 @@
 """Jitter of models whose answers are known."""
 
 import csv
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -41,6 +42,15 @@ def test_rows_by_hand():
     assert rows["jitter"]["value"] == pytest.approx(10)
     assert rows["acceleration"]["value"] == pytest.approx(0)
     assert [r["metric"] for r in motion_rows("v", [moving], None)] == ["acceleration"]
+    # The second keypoint has a label in the first three frames, the first one everywhere.
+    labels = np.concatenate([still, np.ones((5, 2, 1))], -1)
+    labels[3:, 1] = 0
+    labels[:3, 1, 0] = 300.0
+    rows = {r["metric"]: r for r in motion_rows("v", [moving], [labels])}
+    assert rows["jitter"]["value"] == pytest.approx(5)
+    assert rows["label_acceleration"]["value"] == 0
+    labels[..., 2] = 0
+    assert np.isnan(motion_rows("v", [moving], [labels])[0]["value"])
     each = motion_rows("v", [moving, moving], [still, still], [1.0, 3.0])[0]
     assert each["value"] == pytest.approx((5 + 15) / 2)
     assert 5 <= each["low"] < 10 < each["high"] <= 15
@@ -83,7 +93,9 @@ def test_clips_of_each_source(tmp_path, monkeypatch):
     data = KeypointData(
         np.zeros((7, 8, 8, 3), "uint8"), np.zeros((7, 3, 3)), SKELETON, groups=list("aabbbbb")
     )
-    monkeypatch.setattr(module, "open_data", lambda source: source)
+    with pytest.raises(DataError, match="unrelated hands, no frames; give rendered-motion"):
+        load_clips("rendered:60")
+    monkeypatch.setattr(module, "open_data", lambda source: SimpleNamespace(kind="folder"))
     monkeypatch.setattr(module, "load_arrays", lambda reader, workers: data)
     assert [(c.name, len(c.frames)) for c in load_clips("frames")] == [("b", 5)]
     with pytest.raises(DataError, match="no clip of three frames"):

@@ -258,6 +258,38 @@ def test_filter_oracle(signal, frequency, min_cutoff, beta, derivative_cutoff):
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
+def test_a_film_of_higher_resolution_is_filtered_alike():
+    rng = np.random.default_rng(1)
+    signal = rng.normal(0, 20, (30, 2)).cumsum(0)
+    small, large = OneEuroFilter(30, beta=0.05), OneEuroFilter(30, beta=0.05)
+    for points in signal:
+        np.testing.assert_allclose(large(8 * points, 1 / 8), 8 * small(points), atol=1e-9)
+
+
+def test_the_tracker_tells_the_filter_how_large_the_crop_is(predictor):
+    scales = []
+
+    class Filter:
+        def reset(self):
+            pass
+
+        def __call__(self, points, scale):
+            scales.append(scale)
+            return points + 1
+
+    tracker = Tracker(predictor, lost=0.01, filter=Filter())
+    plain = Tracker(predictor, lost=0.01)
+    for points in film(3):
+        frame = lamps(240, 400, points, 4)
+        found = tracker(frame)
+        np.testing.assert_allclose(
+            found.keypoints[..., :2], plain(frame).keypoints[..., :2] + 1, rtol=1e-6
+        )
+        assert scales[-1] == pytest.approx(256 / found.boxes[0, 2])
+    assert scales[0] == 256 / 400
+    assert scales[2] > 2
+
+
 def test_filter_rests_follows_and_starts_anew():
     rng = np.random.default_rng(0)
     smooth = OneEuroFilter(30, min_cutoff=0.5, beta=0.05)
