@@ -174,8 +174,10 @@ def _checked(entry, where):
         raise DataError(f"{where}: expected an object with a text 'file'")
     where = f"{where} (record {usable_text(entry['file'], f'{where}: file')})"
     _check_keys(entry, where)
-    if not isinstance(entry.get("keypoints"), list):
-        raise DataError(f"{where}: expected a list 'keypoints'")
+    if not isinstance(entry.get("keypoints"), list) or not entry["keypoints"]:
+        raise DataError(
+            f"{where}: expected a list 'keypoints' of x, y, v; [0, 0, 0] is one without a label"
+        )
     for key in ("group", "split"):
         if entry.get(key) is not None and not isinstance(entry[key], str | int | float):
             raise DataError(f"{where}: {key} is {shown(entry[key])}; expected text or a number")

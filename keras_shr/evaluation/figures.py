@@ -41,6 +41,7 @@ def auc_heatmap(scores, protocol, path):
                 for k in kinds
             ]
         )
+    split = sum(protocol.group(kind) == SEEN for kind in kinds)
     values = np.array(tables, float)
     finite = values[np.isfinite(values)]
     low, high = (finite.min(), finite.max()) if len(finite) else (0, 1)
@@ -60,11 +61,11 @@ def auc_heatmap(scores, protocol, path):
         axes.set_title(short(one.model), fontsize=11)
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
-        split = sum(protocol.group(kind) == SEEN for kind in kinds)
         if 0 < split < len(kinds):
             axes.axhline(split - 0.5, color="white", linewidth=3)
     figure.colorbar(picture, ax=grid, shrink=0.7, label="AUC (0 to 1; cells in %)", pad=0.02)
-    figure.suptitle("AUC by kind and severity (below the line: kinds unseen in training)")
+    line = " (below the line: kinds unseen in training)" if 0 < split < len(kinds) else ""
+    figure.suptitle(f"AUC by kind and severity{line}")
     return save(figure, path)
 
 
