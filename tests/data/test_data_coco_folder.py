@@ -155,6 +155,7 @@ def test_folder_skeletons(tmp_path):
         ({"keypoints": [[1, float("inf")], [1, 2]]}, r"index.jsonl:2 .*keypoint 0 is at"),
         ({"keypoints": [[1, 2, 1.5], [1, 2, 2]]}, r"index.jsonl:2 .*visibility 1.5"),
         ({"keypoints": [[1, 2], [1, 2]], "box": [1, 2]}, r"index.jsonl:2 .*box is \[1, 2\]"),
+        ({"keypoints": []}, r"index.jsonl:2 .*x, y, v; \[0, 0, 0\] is one without a label"),
     ],
 )
 def test_folder_errors(tmp_path, line, message):
