@@ -104,6 +104,9 @@ def test(environment, everything, arguments):
     pytest = [program(environment, "python"), "-m", "pytest"]
     if not everything:
         pytest += ["-m", "not slow"]
+    if not everything and not arguments and (os.cpu_count() or 1) > 1:
+        # Two processes, whose files keep their fixtures; slow tests start several by themselves.
+        pytest += ["-n", "2", "--dist", "loadfile"]
     jax = [] if everything or arguments else list(JAX_TESTS)
     run(*pytest, *arguments, KERAS_BACKEND="tensorflow")
     run(*pytest, "-p", "tests.hide_tensorflow", *jax, *arguments, KERAS_BACKEND="jax")
