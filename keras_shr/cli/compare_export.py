@@ -10,7 +10,7 @@ from keras_shr.errors import KerasShrError
 
 
 def add_arguments(parser):
-    parser.add_argument("model", metavar="MODEL", help=".keras file")
+    parser.add_argument("model", metavar="MODEL", help=".keras file, or name of a trained model")
     parser.add_argument("file", metavar="FILE", help="what keras-shr export wrote")
     parser.add_argument("data", metavar="DATA", help="data set: a folder or KIND:PLACE?options")
     parser.add_argument("--split", help="part of the data set, such as test")

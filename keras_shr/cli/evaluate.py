@@ -12,7 +12,9 @@ from keras_shr.errors import KerasShrError
 
 
 def add_arguments(parser):
-    parser.add_argument("models", nargs="+", metavar="MODEL", help=".keras file, or NAME=FILE")
+    parser.add_argument(
+        "models", nargs="+", metavar="MODEL", help=".keras file, trained model, or NAME=FILE"
+    )
     parser.add_argument("data", help="data set: a folder, a prepared folder or KIND:PLACE?options")
     parser.add_argument("--output", required=True, help="folder of the report")
     parser.add_argument("--split", help="part of the data set, such as test")

@@ -12,7 +12,7 @@ from keras_shr.errors import KerasShrError
 
 
 def add_arguments(parser):
-    parser.add_argument("model", metavar="MODEL", help=".keras file")
+    parser.add_argument("model", metavar="MODEL", help=".keras file, or name of a trained model")
     parser.add_argument("--output", required=True, help="file, or folder of a SavedModel")
     parser.add_argument(
         "--format", help="saved_model, tflite or onnx; default by the end of --output"

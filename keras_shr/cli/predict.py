@@ -21,7 +21,7 @@ _WIDEST = 1280
 
 
 def add_arguments(parser):
-    parser.add_argument("model", help=".keras file or name")
+    parser.add_argument("model", help=".keras file, or name of a trained model")
     parser.add_argument("sources", nargs="+", help="pictures, folders, one video, or webcam[:1]")
     parser.add_argument("--output", required=True, help="folder for what is written")
     parser.add_argument(
