@@ -25,8 +25,8 @@ BASELINE = {"target": "gaussian", "rcc": None, "stability": None, "perturbations
 
 def add_arguments(parser):
     parser.add_argument("--output", default="demo_output")
-    parser.add_argument("--images", type=int, default=2000, help="rendered training images")
-    parser.add_argument("--steps", type=int, default=1200, help="training steps of each model")
+    parser.add_argument("--images", type=int, default=3000, help="rendered training images")
+    parser.add_argument("--steps", type=int, default=1000, help="training steps of each model")
     parser.add_argument("--test-images", type=int, default=48)
     parser.add_argument("--seed", type=int, default=0)
 
