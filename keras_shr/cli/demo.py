@@ -79,6 +79,5 @@ def run(arguments):
     assert report is not None  # as no part was asked for
     compare(report.summary)
     print(f"\nPage: {report.page}")
-    for picture in sorted((output / "report").glob("examples/*"))[:1]:
-        print(f"Picture: {picture}")
+    print(f"Picture: {report.shared_examples['typical']}")
     print(f"{time.time() - started:.0f} s")

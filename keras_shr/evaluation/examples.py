@@ -1,4 +1,4 @@
-"""The worst examples as pictures: what moved a model's keypoints most."""
+"""Examples as pictures: what moved a model's keypoints most, and what did as much as most do."""
 
 from dataclasses import dataclass
 
@@ -50,6 +50,17 @@ def worst(moved, conditions, count=6):
         if len(found) == count:
             break
     return found
+
+
+def typical(moved):
+    """The perturbed picture in the middle: half of them moved the keypoints less, half more.
+
+    Args:
+        moved: mean over the keypoints in reported px, `(conditions, images)`.
+    """
+    order = np.argsort(moved, axis=None, kind="stable")
+    condition, image = divmod(int(order[(len(order) - 1) // 2]), moved.shape[1])
+    return Example(image, condition, float(moved[condition, image]))
 
 
 class Illustrator:

@@ -12,7 +12,7 @@ STYLE = """
 body { font: 16px/1.5 system-ui, "Segoe UI", "DejaVu Sans", sans-serif; color: #1b1b1b;
   background: #fff; max-width: 1150px; margin: 0 auto; padding: 24px }
 h1 { font-size: 28px; margin: 0 0 4px } h2 { margin: 40px 0 8px; border-bottom: 2px solid #0072b2 }
-h3 { margin: 24px 0 4px } p, li { max-width: 82ch } .quiet { color: #555 }
+h3 { margin: 24px 0 4px } h4 { margin: 16px 0 4px } p, li { max-width: 82ch } .quiet { color: #555 }
 nav a { margin-right: 16px; color: #0072b2 }
 .scroll { overflow-x: auto } table { border-collapse: collapse; margin: 8px 0 4px; font-size: 14px }
 th, td { padding: 5px 8px; text-align: right; border-bottom: 1px solid #ddd; white-space: nowrap }
@@ -144,24 +144,34 @@ def _more(report, labelled):
     )
 
 
+_SHARED = {
+    "typical": "Half of the perturbed pictures moved the models' keypoints less than this one on "
+    "average, half more.",
+    "worst": "The perturbed picture that moved the models most on average.",
+}
+
+
 def _examples(report):
     parts = [
-        "<h2 id=examples>Worst examples</h2>",
-        "<p>The pictures whose keypoints moved most, each picture and each kind once. "
-        "<span class=blue>Blue</span>: the answer for the clean picture; "
+        "<h2 id=examples>Examples</h2>",
+        "<p><span class=blue>Blue</span>: the answer for the clean picture; "
         "<span class=orange>orange</span>: for the perturbed one; white lines: how each keypoint "
-        "moved. Beside them the heatmaps of the keypoint that moved furthest, brighter for higher. "
-        "Distances in px of a 256-px crop. These are the worst cases, not typical ones.</p>",
+        "moved. Distances in px of a 256-px crop.</p>",
     ]
-    if report.shared_example:
+    for name, path in report.shared_examples.items():
         parts.append(
-            "<h3>The same picture, all models</h3><p>The picture that moved the models most on "
-            f"average.</p>{image(report.shared_example, 'all models on one perturbed picture')}"
+            f"<h3>The same picture, all models: {name}</h3><p>{_SHARED[name]}</p>"
+            f"{image(path, f'all models on one perturbed picture: {name}')}"
         )
+    parts.append(
+        "<h3>The worst of each model</h3><p>The pictures whose keypoints moved most, each picture "
+        "and each kind once. Beside them the heatmaps of the keypoint that moved furthest, "
+        "brighter for higher. These are the worst cases, not typical ones.</p>"
+    )
     for model, paths in report.examples.items():
         images = "".join(image(path, f"{model}: {path.stem}") for path in paths)
         images = images or "<p>No keypoint of this model moved.</p>"
-        parts.append(f"<h3>{_text(model)}</h3><div class=examples>{images}</div>")
+        parts.append(f"<h4>{_text(model)}</h4><div class=examples>{images}</div>")
     return "\n".join(parts)
 
 

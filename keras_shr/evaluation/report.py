@@ -12,10 +12,10 @@ from pathlib import Path
 
 import keras
 
-from keras_shr.evaluation import examples as worst_examples
 from keras_shr.evaluation import figures, page
 from keras_shr.evaluation.bootstrap import DRAWS, Bootstrap
 from keras_shr.evaluation.definitions import CAVEATS, definitions
+from keras_shr.evaluation.examples import Illustrator, save_picture, typical, worst
 from keras_shr.evaluation.predictor import Predictor, load_models
 from keras_shr.evaluation.protocol import Protocol, check_order, protocol_size
 from keras_shr.evaluation.runner import make_perturber, open_stores, run
@@ -41,7 +41,7 @@ class Report:
         facts: what else `scores.json` says about the run.
         figures: path → caption.
         examples: model → paths of its worst examples.
-        shared_example: path of the picture that all models are shown on, or None.
+        shared_examples: `"typical"` and `"worst"` → path of a picture that all models are shown on.
     """
 
     output: Path
@@ -53,7 +53,7 @@ class Report:
     facts: dict
     figures: dict[Path, str] = field(default_factory=dict)
     examples: dict[str, list[Path]] = field(default_factory=dict)
-    shared_example: Path | None = None
+    shared_examples: dict[str, Path] = field(default_factory=dict)
 
     @property
     def rows(self) -> list[dict]:
@@ -250,17 +250,21 @@ def _draw_examples(report, data, stores, predictors, count):
     names = folder_names(stores)
     conditions = report.protocol.conditions
     with make_perturber(report.protocol, workers=1) as perturber:
-        draw = worst_examples.Illustrator(data, report.protocol, perturber, predictors, stores)
+        draw = Illustrator(data, report.protocol, perturber, predictors, stores)
         for one in report.scores:
-            found = worst_examples.worst(one.moved, conditions, count)
+            found = worst(one.moved, conditions, count)
             report.examples[one.model] = []
             for i, picture in enumerate(draw.draw(one.model, found)):
                 kind, level = conditions[found[i].condition]
                 path = folder / f"{names[one.model]}_{i + 1:02d}_{kind}_{level}.jpg"
-                worst_examples.save_picture(path, picture)
+                save_picture(path, picture)
                 report.examples[one.model].append(path)
         if len(report.scores) > 1:
-            moved = sum(one.moved for one in report.scores)
-            for example in worst_examples.worst(moved / len(report.scores), conditions, 1):
-                report.shared_example = folder / "all_models.jpg"
-                worst_examples.save_picture(report.shared_example, draw.draw_all(example))
+            moved = sum(one.moved for one in report.scores) / len(report.scores)
+            shown = {"typical": [typical(moved)]}
+            shown["worst"] = worst(moved, conditions, 1)
+            for name, found in shown.items():
+                for example in found:
+                    path = folder / f"all_models_{name}.jpg"
+                    save_picture(path, draw.draw_all(example))
+                    report.shared_examples[name] = path

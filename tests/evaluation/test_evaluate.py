@@ -10,7 +10,7 @@ import pytest
 
 from keras_shr.data.records import KeypointData
 from keras_shr.errors import KerasShrError
-from keras_shr.evaluation import compare, evaluate, perturber, protocol, runner
+from keras_shr.evaluation import compare, evaluate, examples, perturber, protocol, runner
 from keras_shr.evaluation.summary import TABLE
 from keras_shr.skeletons import Skeleton
 
@@ -122,7 +122,7 @@ def test_files_hold_the_same_figures(finished):
 def test_page_needs_nothing_else(finished):
     text = finished.page.read_text(encoding="utf-8")
     outside = re.sub(r'"data:image/(png|jpeg);base64,[^"]+"', '"data:"', text)
-    assert outside.count('"data:"') == 5 + 1 + 2  # figures, all models on one, two worst
+    assert outside.count('"data:"') == 5 + 2 + 2  # figures, all models on two, two worst
     assert "No keypoint of this model moved." in text
     assert not re.search(r"https?:|//|url\(|@import|<script|<link", outside)
     targets = set(re.findall(r'(?:src|href)=["\']([^"\']+)', outside))
@@ -140,7 +140,7 @@ def test_page_needs_nothing_else(finished):
 def test_every_picture_shows_something(finished):
     from PIL import Image
 
-    pictures = [*finished.figures, finished.shared_example]
+    pictures = [*finished.figures, *finished.shared_examples.values()]
     pictures += [path for paths in finished.examples.values() for path in paths]
     assert len(finished.figures) == 5
     assert [len(paths) for paths in finished.examples.values()] == [2, 0]
@@ -156,6 +156,22 @@ def test_worst_examples_show_what_moved_most(finished):
     names = [path.name for path in finished.examples["honest"]]
     assert names[0].endswith("spatter_2.jpg")
     assert names[1].endswith("brightness_2.jpg")
+
+
+def test_all_models_on_a_typical_picture_and_on_the_worst(finished):
+    assert [path.name for path in finished.shared_examples.values()] == [
+        "all_models_typical.jpg",
+        "all_models_worst.jpg",
+    ]
+
+
+def test_the_typical_example_is_in_the_middle():
+    moved = np.array([[5.0, 0.0, 9.0], [1.0, 7.0, 30.0]])
+    example = examples.typical(moved)
+    assert (example.condition, example.image, example.moved) == (0, 0, 5.0)
+    less, more = (moved < example.moved).sum(), (moved > example.moved).sum()
+    assert (less, more) == (2, 3)
+    assert examples.typical(np.array([[4.0]])).moved == 4
 
 
 def test_models_of_different_sizes_need_a_size(shifted, tmp_path):
