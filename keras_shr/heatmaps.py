@@ -32,6 +32,21 @@ def in_frame(keypoints, size) -> Tensor:
     return inside & (visibility > 0)  # a comparison with NaN is false
 
 
+def _check_targets(keypoints, size):
+    shape = tuple(keypoints.shape)
+    if len(shape) != 3 or shape[2] not in (3, None):
+        raise KerasShrError(
+            f"keypoints have shape {shape}; expected (batch, keypoints, 3): x, y, visibility"
+        )
+    check_size("heatmap_size", size)
+
+
+def check_size(name, size) -> None:
+    """Refuses what is no (height, width)."""
+    if not isinstance(size, tuple | list) or len(size) != 2 or not all(side > 0 for side in size):
+        raise KerasShrError(f"{name} is {size!r}; expected (height, width) in pixels")
+
+
 def _offsets(keypoints, size, centre):
     """Per-axis distance of each grid column and row from the keypoints.
 
@@ -39,6 +54,7 @@ def _offsets(keypoints, size, centre):
     `valid (batch, 1, 1, keypoints)` as float32; the distance of an invalid keypoint is finite.
     """
     keypoints = ops.convert_to_tensor(keypoints, "float32")
+    _check_targets(keypoints, size)
     valid = in_frame(keypoints, size)
     x = ops.where(valid, keypoints[..., 0], 0.0)
     y = ops.where(valid, keypoints[..., 1], 0.0)
@@ -66,6 +82,8 @@ def gaussian_heatmap(keypoints, heatmap_size, sigma=2.0) -> Tensor:
         float32 `(batch, height, width, keypoints)`; all zero for a keypoint that is unlabelled,
         out of frame or NaN.
     """
+    if not sigma > 0:
+        raise KerasShrError(f"sigma is {sigma!r}; expected heatmap pixels above 0")
     dx, dy, valid = _offsets(keypoints, heatmap_size, "exact")
     # Two one-dimensional exponentials and their product cost far less than one over the grid.
     scale = -0.5 / float(sigma) ** 2
@@ -97,6 +115,8 @@ def highly_differentiated_heatmap(
     """
     if not 0 < alpha < 1:
         raise KerasShrError(f"alpha must lie between 0 and 1, got {alpha}")
+    if not threshold >= 0:
+        raise KerasShrError(f"threshold is {threshold!r}; expected heatmap pixels of at least 0")
     if metric not in DISTANCES:
         raise KerasShrError(f"metric must be one of {', '.join(DISTANCES)}, got {metric!r}")
     dx, dy, valid = _offsets(keypoints, heatmap_size, "pixel")
@@ -122,6 +142,8 @@ def multi_label_map(keypoints, heatmap_size, alpha=0.7, threshold=8, metric="che
 
 
 def _rescale(keypoints, source, target):
+    check_size("a size", source)
+    check_size("a size", target)
     keypoints = ops.convert_to_tensor(keypoints)
     if not str(keypoints.dtype).endswith(("float32", "float64")):
         keypoints = ops.cast(keypoints, "float32")  # half precision has no sub-pixel at 256 px
@@ -246,6 +268,11 @@ def decode(heatmaps, method="argmax", score_radius=None) -> Tensor:
     if method not in DECODERS:
         raise KerasShrError(f"method must be one of {', '.join(DECODERS)}, got {method!r}")
     heatmaps = ops.cast(ops.convert_to_tensor(heatmaps), "float32")
+    if len(heatmaps.shape) != 4:
+        raise KerasShrError(
+            f"heatmaps have shape {tuple(heatmaps.shape)}; expected (batch, height, width, "
+            "keypoints)"
+        )
     # The sums below have to stay in float32.
     heatmaps = ops.where(ops.isfinite(heatmaps), ops.clip(heatmaps, 0.0, 1e30), 0.0)
     height, width, keypoints = heatmaps.shape[1:]

@@ -1,6 +1,7 @@
 """What the keypoints of a data set are called, how they connect and how they mirror."""
 
 import dataclasses
+import re
 from dataclasses import dataclass
 
 from keras_shr.errors import KerasShrError, shown
@@ -24,9 +25,22 @@ class Skeleton:
     flip_pairs: tuple[tuple[int, int], ...] = ()
 
     def __post_init__(self):
-        object.__setattr__(self, "keypoints", tuple(str(k) for k in self.keypoints))
+        names = () if isinstance(self.keypoints, str) else tuple(str(k) for k in self.keypoints)
+        object.__setattr__(self, "keypoints", names)
+        if not names or len(set(names)) < len(names):
+            twice = next((n for i, n in enumerate(names) if n in names[:i]), None)
+            found = "none" if twice is None else f"{twice!r} twice"
+            raise KerasShrError(
+                f"skeleton {self.name!r}: keypoints are different names; found {found}"
+            )
         for field in ("edges", "flip_pairs"):
-            pairs = tuple((int(a), int(b)) for a, b in getattr(self, field))
+            try:
+                pairs = tuple((int(a), int(b)) for a, b in getattr(self, field))
+            except (TypeError, ValueError):
+                raise KerasShrError(
+                    f"skeleton {self.name!r}: {field} is {shown(getattr(self, field))}; expected "
+                    "pairs of keypoint indices"
+                ) from None
             for pair in pairs:
                 if pair[0] == pair[1] or not all(0 <= i < len(self.keypoints) for i in pair):
                     raise KerasShrError(
@@ -97,10 +111,63 @@ class Skeleton:
         return cls(f"keypoints_{count}", tuple(f"keypoint_{i}" for i in range(count)))
 
 
+def as_skeleton(value) -> Skeleton | None:
+    """A `Skeleton`, its dictionary, or None as a `Skeleton` or None.
+
+    Raises:
+        KerasShrError: `value` is something else.
+    """
+    if value is None or isinstance(value, Skeleton):
+        return value
+    return Skeleton.from_dict(value)
+
+
+def mirror_pairs(names) -> list[tuple[int, int]]:
+    """Pairs of the indices of names that differ only in left and right.
+
+    The side may be a word, or the beginning or end of one (`left_eye`, `eyeRight`, `leftear`), or
+    a letter (`L_Eye`, `eye_r`). A name whose counterpart is not there has no pair.
+    """
+    sides = [_side(name) for name in names]
+    rights = {rest: i for i, (side, rest) in enumerate(sides) if side == "right"}
+    return [
+        (i, rights[rest])
+        for i, (side, rest) in enumerate(sides)
+        if side == "left" and rest in rights
+    ]
+
+
 def knows_sides(skeleton) -> bool:
-    """Whether a `Skeleton`, or None, says which keypoints are left and right; one that has only
-    numbers, as `Skeleton.generic` makes it, does not."""
-    return skeleton is not None and skeleton != Skeleton.generic(len(skeleton))
+    """Whether a `Skeleton`, or None, tells how pictures are mirrored: what is left and right.
+
+    It does not where all names are one word with numbers, as `Skeleton.generic` makes them, or
+    where a name says its side (`left_eye`) and `flip_pairs` do not have it.
+    """
+    if skeleton is None:
+        return False
+    sided = {i for i, name in enumerate(skeleton.keypoints) if _side(name)[0]}
+    if skeleton.flip_pairs:
+        return sided <= {i for pair in skeleton.flip_pairs for i in pair}
+    words = {re.sub(r"\d+", "#", name) for name in skeleton.keypoints}
+    return not sided and (len(words) > 1 or "#" not in min(words))
+
+
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_WITHOUT_SIDE = ("bright", "upright", "cleft")
+
+
+def _side(name):
+    """ "left", "right" or None, and the words of a name without it."""
+    words = [word.lower() for word in _WORD.findall(name)]
+    for i, word in enumerate(words):
+        others = (*words[:i], *words[i + 1 :])
+        for side in ("left", "right"):
+            if word == side[0] and (not others or any(map(str.isalpha, others))):
+                return side, others  # L_Eye, but not the vertebra L1
+            if word.startswith(side) or (word.endswith(side) and word not in _WITHOUT_SIDE):
+                rest = word.removeprefix(side).removesuffix(side)
+                return side, (*words[:i], rest, *words[i + 1 :])
+    return None, tuple(words)
 
 
 def _listed(value):

@@ -152,3 +152,30 @@ def test_wrong_names_are_refused():
         heatmaps.decode(np.zeros((1, 8, 8, 1)), "mean")
     with pytest.raises(KerasShrError, match="alpha"):
         heatmaps.highly_differentiated_heatmap([[[1, 1, 1]]], (8, 8), alpha=1.5)
+
+
+TARGETS = (heatmaps.gaussian_heatmap, heatmaps.highly_differentiated_heatmap)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_targets_refuse_what_is_none(target):
+    points = np.full((2, 3, 3), 2.0, "float32")
+    for wrong in (points[0], points[..., :2]):
+        with pytest.raises(KerasShrError, match=r"expected \(batch, keypoints, 3\): x, y, visib"):
+            target(wrong, (8, 8))
+    for size in (8, (8, 8, 3), (0, 8)):
+        with pytest.raises(KerasShrError, match=r"heatmap_size is .*; expected \(height, width\)"):
+            target(points, size)
+
+
+def test_numbers_that_make_no_target():
+    points = np.full((1, 1, 3), 2.0, "float32")
+    for sigma in (0, -1.0):
+        with pytest.raises(KerasShrError, match=f"sigma is {sigma}"):
+            heatmaps.gaussian_heatmap(points, (8, 8), sigma)
+    with pytest.raises(KerasShrError, match="threshold is -1"):
+        heatmaps.highly_differentiated_heatmap(points, (8, 8), threshold=-1)
+    with pytest.raises(KerasShrError, match=r"a size is 8; expected \(height, width\)"):
+        heatmaps.image_to_heatmap(points, 8, (4, 4))
+    with pytest.raises(KerasShrError, match=r"heatmaps have shape \(8, 8, 3\); expected \(batch"):
+        heatmaps.decode(np.ones((8, 8, 3)))

@@ -191,3 +191,26 @@ def test_round_trip_through_the_configuration(make):
     again = keras.losses.deserialize(keras.losses.serialize(loss))
     assert type(again) is make
     assert again.get_config() == loss.get_config()
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("shape", [(3,), (4,), (2, 4), (2, 12, 14), (2, 3, 1)])
+def test_weights_of_another_shape_are_refused(loss, shape):
+    maps = ops.convert_to_tensor(np.repeat(hdhr(KEYPOINTS), 2, 0))
+    with pytest.raises(KerasShrError, match=r"sample_weight has shape .*here \(2, 3\)"):
+        loss()(maps, maps, np.ones(shape, "float32"))
+
+
+@pytest.mark.parametrize("shape", [(), (2,), (2, 1), (2, 3)])
+def test_weights_that_fit(shape):
+    target = np.repeat(hdhr(KEYPOINTS), 2, 0)
+    maps = target + 0.5
+    plain, loss = losses.HeatmapMSE(), np.full(shape, 2.0, "float32")
+    assert number(plain(target, maps, loss)) == pytest.approx(2 * number(plain(target, maps)))
+
+
+def test_logits_taken_for_maps_are_no_number():
+    target = hdhr(KEYPOINTS)
+    logits = np.random.default_rng(0).normal(size=target.shape).astype("float32")
+    assert np.isnan(number(losses.WeightedMultiLabelCE()(target, logits)))
+    assert np.isfinite(number(losses.WeightedMultiLabelCE(from_logits=True)(target, logits)))

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from keras_shr._replicas import alone
+from keras_shr.callbacks.robustness import check_every
 from keras_shr.errors import KerasShrError
 from keras_shr.files import check_space, read_json, remove_leftovers, replacing, write_text
 from keras_shr.models.optimization import fitted_schedule
@@ -43,9 +44,7 @@ class BackupAndResume(keras.callbacks.Callback):
     def __init__(self, directory, every=1, writes=True):
         super().__init__()
         self.directory = Path(directory)
-        if every < 1:
-            raise KerasShrError(f"every is {every!r}, expected a number of epochs >= 1")
-        self.every, self.writes = every, writes
+        self.every, self.writes = check_every(every), writes
         self._epochs, self._history, self._restored = [], {}, False
 
     @staticmethod
@@ -182,6 +181,8 @@ def _seed_variables(model):
 def _settings(model):
     """What a model says of its training, as JSON."""
     config = model.training_config() if hasattr(model, "training_config") else {}
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)  # of loss scaling
+    config = config | {"optimizer": type(optimizer).__name__}
     return json.loads(json.dumps(_lasting(config), default=str))
 
 

@@ -12,9 +12,15 @@ from keras_shr.callbacks.robustness import check_every, is_due
 from keras_shr.errors import KerasShrError
 from keras_shr.files import read_json, remove_leftovers, replacing, write_text
 
+_LOWER_IS_BETTER = (
+    *("loss", "_R", "error", "epe", "epe_seen", "nme", "nme_seen"),
+    *("supervision", "stability", "mae", "mse"),
+)
+
 
 class BestCheckpoint(keras.callbacks.Callback):
-    """Saves the whole model whenever the AUC under the seen perturbations is the highest so far.
+    """Saves the whole model whenever it is the best so far: by default, the one with the highest
+    AUC under the seen perturbations.
 
     The images are perturbed once, with the kinds that training may see (`RobustnessProbe`); the
     AUC goes into the logs as `val_auc_seen`. Beside `best.keras` stands `best.json` with the epoch
@@ -29,10 +35,16 @@ class BestCheckpoint(keras.callbacks.Callback):
         validation: `KeypointData`, `(images, keypoints)` or a `RobustnessProbe`; may be None where
             a `RobustnessCallback` earlier in the list, or Keras' own validation, logs `monitor`.
         every: epochs between measurements; the last epoch is always measured.
-        monitor: which value of the logs to maximise.
+        monitor: which value of the logs decides.
+        mode: `"max"`, `"min"`, or `"auto"`: the lowest loss, R, error or stability loss is the
+            best, and the highest of anything else.
+
+    Raises:
+        KerasShrError: a path of another kind, or, after the first epoch, a `monitor` that is not in
+            the logs.
     """
 
-    def __init__(self, path, validation=None, every=1, monitor="val_auc_seen"):
+    def __init__(self, path, validation=None, every=1, monitor="val_auc_seen", mode="auto"):
         super().__init__()
         self.path = Path(path)
         if self.path.suffix != ".keras":
@@ -41,6 +53,9 @@ class BestCheckpoint(keras.callbacks.Callback):
         self.probe = RobustnessProbe.of(validation)
         self.every = check_every(every)
         self.monitor = monitor
+        if mode not in ("auto", "max", "min"):
+            raise KerasShrError(f"mode is {mode!r}; expected 'auto', 'max' or 'min'")
+        self.lowest = mode == "min" or (mode == "auto" and monitor.endswith(_LOWER_IS_BETTER))
         self.best = None
 
     def on_train_begin(self, logs=None) -> None:
@@ -71,7 +86,7 @@ class BestCheckpoint(keras.callbacks.Callback):
                 f"({', '.join(sorted(logs))}); give validation= or put RobustnessCallback before it"
             )
         value = float(logs[self.monitor])
-        if self.best is None or value > self.best:
+        if self.best is None or (value < self.best if self.lowest else value > self.best):
             if value != value:  # NaN is never the best
                 return
             with averaged_weights(self.model), alone(), replacing(self.path) as temporary:

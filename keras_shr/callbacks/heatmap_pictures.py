@@ -8,6 +8,7 @@ from PIL import Image, ImageDraw
 
 from keras_shr._replicas import alone
 from keras_shr.callbacks._averaging import averaged_weights
+from keras_shr.callbacks.probe import check_keypoint_model
 from keras_shr.callbacks.robustness import check_every, is_due
 from keras_shr.data.images import resize_images
 from keras_shr.data.records import KeypointData
@@ -53,13 +54,26 @@ class HeatmapPictures(keras.callbacks.Callback):
                 f"images are {images.dtype} {images.shape}, expected uint8 "
                 "(count, height, width, 3)"
             )
+        if not len(images):
+            raise KerasShrError(f"no images to draw (limit is {limit})")
         self.directory = Path(directory)
         self.images = images
         self.keypoints = None if keypoints is None else np.asarray(keypoints)[:limit]
+        if keypoints is not None and self.keypoints.shape[::2] != (len(images), 3):
+            raise KerasShrError(
+                f"keypoints have shape {self.keypoints.shape}, expected "
+                f"({len(images)}, keypoints, 3)"
+            )
         self.every = check_every(every)
         self.joints, self.tile = joints, tile
 
     def on_train_begin(self, logs=None) -> None:
+        check_keypoint_model(self.model)
+        count = self.model.num_keypoints
+        if self.keypoints is not None and self.keypoints.shape[1] != count:
+            raise KerasShrError(
+                f"keypoints have shape {self.keypoints.shape}; the model has {count} keypoints"
+            )
         remove_leftovers(self.directory)
 
     def on_epoch_end(self, epoch, logs=None) -> None:

@@ -6,12 +6,21 @@ from keras_shr import _random
 from keras_shr._compile import compiled
 from keras_shr.callbacks._averaging import averaged_weights
 from keras_shr.data.images import resize_images
-from keras_shr.data.records import PROTOCOL_PIXELS, KeypointData
+from keras_shr.data.records import PROTOCOL_PIXELS, KeypointData, in_one_pixel
 from keras_shr.errors import KerasShrError
 from keras_shr.heatmaps import image_to_heatmap
 from keras_shr.metrics import keypoint_auc, mean_squared_displacement, ruc
 from keras_shr.models.optimization import batches_seen
 from keras_shr.perturbations import TRAINING_PERTURBATIONS, check_perturbations, perturb
+
+
+def check_keypoint_model(model) -> None:
+    """Refuses a model without decoding, such as a plain `keras.Model`."""
+    if not hasattr(model, "predict_keypoints"):
+        raise KerasShrError(
+            f"{model.name!r} is a {type(model).__name__}, which has no predict_keypoints; put your "
+            "network into a keras_shr.models.PairedHeatmapModel to measure keypoints"
+        )
 
 
 class RobustnessProbe:
@@ -61,6 +70,13 @@ class RobustnessProbe:
             )
         if not len(images):
             raise KerasShrError("there are no validation images")
+        if not (keypoints[..., 2] > 0).any():
+            raise KerasShrError("no validation keypoint is labelled: nothing could be measured")
+        if in_one_pixel(keypoints):
+            raise KerasShrError(
+                "all labelled validation keypoints lie between 0 and 1; expected x and y in pixels "
+                "of the images, not as shares of width and height"
+            )
         if copies < 1:
             raise KerasShrError(f"copies is {copies!r}, expected a number >= 1")
         if limit is not None and limit < len(images):
@@ -78,10 +94,23 @@ class RobustnessProbe:
         """`validation` as a probe: one already, `KeypointData`, or `(images, keypoints)`."""
         if validation is None or isinstance(validation, cls):
             return validation
-        return cls(*validation) if isinstance(validation, tuple | list) else cls(validation)
+        if not isinstance(validation, tuple | list):
+            return cls(validation)
+        if len(validation) != 2:
+            raise KerasShrError(
+                f"validation has {len(validation)} parts; expected (images, keypoints)"
+            )
+        return cls(*validation)
 
     def prepare(self, model) -> None:
         """Bring the images to the model's size and perturb them, unless that is done."""
+        check_keypoint_model(model)
+        count = getattr(model, "num_keypoints", self.keypoints.shape[1])
+        if self.keypoints.shape[1] != count:
+            raise KerasShrError(
+                f"validation keypoints have shape {self.keypoints.shape}; the model has {count} "
+                "keypoints"
+            )
         size = tuple(model.image_size)
         if self._prepared_for == size:
             return

@@ -12,7 +12,7 @@ def is_due(callback, epoch):
 
 
 def check_every(every):
-    if every < 1:
+    if isinstance(every, bool) or not isinstance(every, int) or every < 1:
         raise KerasShrError(f"every is {every!r}, expected a number of epochs >= 1")
     return every
 

@@ -7,7 +7,7 @@ from keras_shr.data.base import Reader, box_numbers, clean_keypoints, whole_numb
 from keras_shr.data.images import MAX_PIXELS, SquareBox, read_image
 from keras_shr.data.places import inside
 from keras_shr.errors import DataError, first_line, shown
-from keras_shr.skeletons import Skeleton
+from keras_shr.skeletons import Skeleton, mirror_pairs
 
 
 class COCOReader(Reader):
@@ -92,19 +92,6 @@ class COCOReader(Reader):
         box = SquareBox.of_rectangle(x, y, width, height, self.padding)
         group = str(_plain(picture.get("id", "")))
         return self._cut(index, path, image, box, keypoints, group)
-
-
-def mirror_pairs(names) -> list[tuple[int, int]]:
-    """Pairs of keypoints whose names differ only in left and right, as `left_eye`, `eye_right`."""
-    position = {name: i for i, name in enumerate(names)}
-    pairs = []
-    for i, name in enumerate(names):
-        for left, right in (("left", "right"), ("Left", "Right"), ("LEFT", "RIGHT")):
-            other = position.get(name.replace(left, right)) if left in name else None
-            if other is not None:
-                pairs.append((i, other))
-                break
-    return pairs
 
 
 def _read_json(path):

@@ -11,6 +11,7 @@ import numpy as np
 from keras_shr.data.base import Reader, box_numbers, clean_keypoints, whole_number
 from keras_shr.data.images import MAX_PIXELS, SquareBox, read_image
 from keras_shr.data.places import inside, usable_text
+from keras_shr.data.records import in_one_pixel
 from keras_shr.errors import DataError, KerasShrError, MissingPartError, first_line, shown
 from keras_shr.skeletons import HAND_21, Skeleton
 
@@ -76,7 +77,7 @@ class FolderReader(Reader):
         labels = [clean_keypoints(e["keypoints"], len(skeleton), w) for w, e in entries]
         if visibility == "auto":
             visibility = "coco" if any((k[:, 2] == 2).any() for k in labels) else "flag"
-        self._normalised = _within_one_pixel(labels)
+        self._normalised = in_one_pixel(np.stack(labels))
         self._records, ids, splits = [], [], set()
         seen: Counter = Counter()
         for (_, entry), keypoints in zip(entries, labels, strict=True):
@@ -126,13 +127,6 @@ def _split(entry):
     """A line without a split is for training, beside others that have one too."""
     split = entry.get("split")
     return "train" if split in (None, "") else str(split)
-
-
-def _within_one_pixel(labels):
-    """Whether labels look like shares of width and height."""
-    labelled = np.concatenate([k[k[:, 2] > 0, :2] for k in labels])
-    fractions = bool((labelled % 1).any())  # (0, 0) and (1, 1) are pixels
-    return fractions and bool(((labelled >= 0) & (labelled <= 1)).all())
 
 
 def _group(entry):

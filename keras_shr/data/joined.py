@@ -4,15 +4,16 @@ import bisect
 import itertools
 
 from keras_shr.data.base import Reader
-from keras_shr.errors import DataError
+from keras_shr.errors import DataError, shown
+from keras_shr.skeletons import Skeleton
 
 
 class JoinedReader(Reader):
     """The records of several readers.
 
     Args:
-        readers: two or more, with one number of keypoints and one size. The skeleton is the
-            first one's.
+        readers: two or more, with the same keypoints in the same order, and one size. The skeleton
+            is the first one's; one whose keypoints are merely numbered fits any other.
 
     Raises:
         DataError: readers that do not fit together, or an id that two of them have.
@@ -33,6 +34,7 @@ class JoinedReader(Reader):
                         f"{reader.name} has {theirs} {what} and {first.name} {mine}: they cannot "
                         "be joined"
                     )
+            self._check_names(first, reader)
         ids = [i for reader in self._readers for i in reader.ids]
         if len(set(ids)) < len(ids):
             twice = next(i for i, group in itertools.groupby(sorted(ids)) if len(list(group)) > 1)
@@ -47,6 +49,19 @@ class JoinedReader(Reader):
             first.split,
             {"parts": [reader.describe() for reader in self._readers]},
         )
+
+    @staticmethod
+    def _check_names(first, reader):
+        """Equally many keypoints of other names, or in another order, would be mixed up."""
+        names = [r.skeleton.keypoints for r in (first, reader)]
+        if any(r.skeleton == Skeleton.generic(len(r.skeleton)) for r in (first, reader)):
+            return
+        for number, (mine, theirs) in enumerate(zip(*names, strict=True)):
+            if mine != theirs:
+                raise DataError(
+                    f"{reader.name} calls keypoint {number} {shown(theirs)} and {first.name} "
+                    f"{shown(mine)}: they cannot be joined; give both one skeleton.json"
+                )
 
     def _read(self, index):
         part = bisect.bisect_right(self._ends, index)

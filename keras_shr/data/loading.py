@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from keras_shr._cores import cores
-from keras_shr.data.base import Reader
+from keras_shr.data.base import Reader, whole_number
 from keras_shr.data.records import KeypointData
 from keras_shr.data.workers import run_tasks
 
@@ -65,7 +65,7 @@ def load_arrays(
     Returns:
         Images uint8 `(count, size, size, 3)` and keypoints float32 `(count, keypoints, 3)`.
     """
-    count = len(reader) if limit is None else min(int(limit), len(reader))
+    count = len(reader) if limit is None else min(whole_number("limit", limit, 0), len(reader))
     workers = workers or cores()
     size = reader.size
     images: Any = ReaderImages(reader, count)

@@ -5,10 +5,18 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from keras_shr.errors import DataError
-from keras_shr.skeletons import Skeleton
+from keras_shr.skeletons import Skeleton, as_skeleton
 
 PROTOCOL_PIXELS = 256
 """Distances are reported in pixels of a crop this wide, whatever size a model takes."""
+
+
+def in_one_pixel(keypoints) -> bool:
+    """Whether labels `(..., 3)` look like shares of width and height: with fractions, all of them
+    between 0 and 1."""
+    labelled = keypoints[keypoints[..., 2] > 0][:, :2]
+    fractions = bool((labelled % 1).any())  # (0, 0) and (1, 1) are pixels
+    return fractions and bool(((labelled >= 0) & (labelled <= 1)).all())
 
 
 @dataclass(frozen=True)
@@ -50,6 +58,13 @@ class KeypointData:
     name: str = "data"
 
     def __post_init__(self):
+        skeleton = as_skeleton(self.skeleton)
+        if skeleton is None:
+            raise DataError(
+                f"{self.name}: skeleton is None; Skeleton.generic(count) numbers keypoints"
+            )
+        self.images, self.skeleton = np.asarray(self.images), skeleton
+        self.keypoints = np.asarray(self.keypoints)
         count = len(self.images)
         self.ids = list(self.ids) or [f"{i:06d}" for i in range(count)]
         self.groups = list(self.groups) or [""] * count
@@ -62,6 +77,11 @@ class KeypointData:
         if self.keypoints.shape != expected:
             raise DataError(
                 f"{self.name}: keypoints have shape {self.keypoints.shape}, expected {expected}"
+            )
+        if in_one_pixel(self.keypoints):
+            raise DataError(
+                f"{self.name}: all labelled keypoints lie between 0 and 1; expected x and y in "
+                "pixels of the images, not as shares of width and height"
             )
         lost = (self.keypoints[..., 2] > 0) & ~np.isfinite(self.keypoints[..., :2]).all(axis=-1)
         if lost.any():
@@ -80,8 +100,10 @@ class KeypointData:
         return len(self.images)
 
     def take(self, indices) -> "KeypointData":
-        """The records at `indices`, in that order."""
+        """The records at `indices`, in that order; or those where a mask is True."""
         indices = np.asarray(indices)
+        if indices.dtype == bool:
+            indices = np.flatnonzero(indices)
         return KeypointData(
             self.images[indices],
             self.keypoints[indices],

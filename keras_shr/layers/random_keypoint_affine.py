@@ -89,6 +89,11 @@ def warp_images(images, matrices) -> Tensor:
     return upper * (1 - fy) + lower * fy
 
 
+def _is_its_own_inverse(order):
+    count = len(order)
+    return all(i in range(count) and order[i] == place for place, i in enumerate(order))
+
+
 @keras.saving.register_keras_serializable(package="keras_shr")
 class RandomKeypointAffine(keras.layers.Layer):
     """Random rotation, scale, shift and flip of images together with their keypoints.
@@ -103,9 +108,11 @@ class RandomKeypointAffine(keras.layers.Layer):
         seed: integer seed for calls without one of their own.
 
     Call arguments:
-        images: `(batch, height, width, channels)`, any number type.
-        keypoints: `(batch, keypoints, 3)` in image pixels.
+        images: `(batch, height, width, channels)`, any number type; or one, without the first axis.
+        keypoints: `(batch, keypoints, 3)` in image pixels; or those of the one image.
         seed: optional `(2,)` uint32 tensor; the same seed gives the same draw.
+        training: with False, as inside a model that predicts, nothing moves. Called by itself the
+            layer acts.
 
     Returns:
         float32 images and float32 keypoints.
@@ -126,10 +133,19 @@ class RandomKeypointAffine(keras.layers.Layer):
         pair = isinstance(scale, list | tuple) and len(scale) == 2
         if not pair or not 0 < scale[0] <= scale[1]:
             raise KerasShrError(f"scale must be (smallest, largest) above 0, got {scale}")
+        for name, value in (("rotation", rotation), ("shift", shift)):
+            if not isinstance(value, int | float) or value < 0:
+                raise KerasShrError(f"{name} is {value!r}; expected one number of at least 0")
+        order = None if flip_order is None else [int(i) for i in flip_order]
+        if order is not None and not _is_its_own_inverse(order):
+            raise KerasShrError(
+                f"flip_order is {tuple(order)}; expected the index of each keypoint's mirror, "
+                "whose own is that keypoint"
+            )
         if not 0 <= flip <= 1:
             raise KerasShrError(f"flip is a probability between 0 and 1, got {flip}")
         self.rotation, self.scale, self.shift, self.flip = rotation, tuple(scale), shift, flip
-        self.flip_order = None if flip_order is None else tuple(int(i) for i in flip_order)
+        self.flip_order = None if order is None else tuple(order)
         self.seed = seed
         self.generator = keras.random.SeedGenerator(seed)
 
@@ -151,15 +167,31 @@ class RandomKeypointAffine(keras.layers.Layer):
         flip = _random.uniform((batch,), flips) < self.flip
         return affine_matrices(angle, scale, shift, flip, size), flip
 
-    def call(self, images, keypoints, seed=None) -> tuple[Tensor, Tensor]:
+    def call(self, images, keypoints, seed=None, training=True) -> tuple[Tensor, Tensor]:
+        if len(images.shape) == 3:
+            both = self.call(images[None], keypoints[None], seed, training)
+            return both[0][0], both[1][0]
+        self._check_shapes(tuple(images.shape), tuple(keypoints.shape))
+        if not training:
+            return ops.cast(images, "float32"), ops.cast(keypoints, "float32")
         if seed is None:
             seed = self.generator.next()
         matrices, flip = self.draw(seed, ops.shape(images)[0], images.shape[1:3])
         order = self.flip_order or range(keypoints.shape[1])
         return warp_images(images, matrices), transform_keypoints(keypoints, matrices, flip, order)
 
+    def _check_shapes(self, images, keypoints):
+        count = keypoints[1] if self.flip_order is None else len(self.flip_order)
+        if len(images) != 4 or len(keypoints) != 3 or keypoints[1:] != (count, 3):
+            raise KerasShrError(
+                f"images have shape {images} and keypoints {keypoints}; expected (batch, height, "
+                f"width, channels) and (batch, {count or 'keypoints'}, 3): x, y, visibility"
+            )
+        if None not in (images[0], keypoints[0]) and images[0] != keypoints[0]:
+            raise KerasShrError(f"there are {images[0]} images and keypoints of {keypoints[0]}")
+
     def compute_output_spec(
-        self, images, keypoints, seed=None
+        self, images, keypoints, seed=None, training=True
     ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
         return (
             keras.KerasTensor(images.shape, "float32"),

@@ -4,12 +4,26 @@ import keras
 from keras import ops
 
 from keras_shr._typing import Tensor
+from keras_shr.errors import KerasShrError
 from keras_shr.perturbations import (
     TRAINING_PERTURBATIONS,
     check_perturbations,
     check_severities,
     perturb,
 )
+
+
+def _check_range(images):
+    if "float" not in keras.backend.standardize_dtype(images.dtype):
+        return
+    try:
+        highest, fractions = float(ops.max(images)), bool(ops.any(images % 1 > 0))
+    except Exception:  # each backend has its own: in a compiled function there are no values
+        return
+    if 0 < highest <= 1.5 and fractions:
+        raise KerasShrError(
+            f"images have values up to {highest:.4g}; expected 0..255: perturb before rescaling"
+        )
 
 
 @keras.saving.register_keras_serializable(package="keras_shr")
@@ -35,6 +49,10 @@ class RandomPerturbation(keras.layers.Layer):
 
     Returns:
         Images of the same shape and type.
+
+    Raises:
+        KerasShrError: images in [0, 1], where the layer sees their values (not in a compiled
+            function such as those of `fit` and `tf.data`).
     """
 
     def __init__(
@@ -57,6 +75,7 @@ class RandomPerturbation(keras.layers.Layer):
     def call(self, images, training=False, seed=None) -> Tensor:
         if not training:
             return images
+        _check_range(images)
         if seed is None:
             seed = self.generator.next()
         batched = images if len(images.shape) == 4 else ops.expand_dims(images, 0)

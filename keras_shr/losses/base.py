@@ -16,8 +16,8 @@ def reduce_keypoints(values, supervised, sample_weight=None, reduction="mean") -
     Args:
         values: `(batch, keypoints)`.
         supervised: bool `(batch, keypoints)`; the rest contributes nothing, whatever its value.
-        sample_weight: optional `(batch,)` or `(batch, keypoints)`. A weight of 0 or NaN makes the
-            keypoint unsupervised.
+        sample_weight: optional number, `(batch,)` or `(batch, keypoints)`. A weight of 0 or NaN
+            makes the keypoint unsupervised.
         reduction: `"mean"` (or Keras's `"sum_over_batch_size"`) divides the weighted sum by the
             number of supervised keypoints, `"mean_with_sample_weight"` by the sum of weights,
             `"sum"` does not divide, `"none"` returns `(batch, keypoints)`.
@@ -26,10 +26,14 @@ def reduce_keypoints(values, supervised, sample_weight=None, reduction="mean") -
         A scalar, 0 where nothing is supervised, or `(batch, keypoints)`. In a replica of
         tf.distribute the divisors are those of the global batch, so the scalar is this replica's
         share of the loss.
+
+    Raises:
+        KerasShrError: `sample_weight` has another shape.
     """
     weight = ops.ones_like(values)
     if sample_weight is not None:
         sample_weight = ops.cast(ops.convert_to_tensor(sample_weight), values.dtype)
+        check_weight_shape(sample_weight, values)
         if len(sample_weight.shape) == 1:
             sample_weight = sample_weight[:, None]
         weight = weight * sample_weight
@@ -47,6 +51,19 @@ def reduce_keypoints(values, supervised, sample_weight=None, reduction="mean") -
     )
     # The replicas' losses add up to that of one device with the whole batch.
     return ops.divide_no_nan(total, sum_over_replicas(ops.sum(divisor)))
+
+
+def check_weight_shape(sample_weight, values):
+    """Refuses weights that are none for the `(batch, keypoints)` of `values`."""
+    shape, (batch, keypoints) = tuple(sample_weight.shape), values.shape
+    fitting = zip(shape, ((batch, 1), (keypoints, 1)), strict=False)
+    if len(shape) > 2 or not all(
+        None in (size, sizes[0]) or size in sizes for size, sizes in fitting
+    ):
+        raise KerasShrError(
+            f"sample_weight has shape {shape}; expected (batch,) or (batch, keypoints), here "
+            f"{(batch, keypoints)}"
+        )
 
 
 class KeypointLoss(keras.losses.Loss):

@@ -20,7 +20,8 @@ def weighted_multi_label_ce(target, heatmaps, from_logits=False, normalize_weigh
     Args:
         target: `(batch, height, width, keypoints)`, the highly differentiated heatmap.
         heatmaps: same shape: non-negative maps, or logits.
-        from_logits: whether `heatmaps` are logits.
+        from_logits: whether `heatmaps` are logits. Without it the loss of a map with negative
+            values is NaN: it is no distribution, and would teach nothing without a word.
         normalize_weights: divide by the sum of w (51.03 for alpha 0.7 and threshold 8), so that the
             loss does not grow with the target's area. `False` is eq. 8 to the letter.
 
@@ -39,7 +40,10 @@ def weighted_multi_label_ce(target, heatmaps, from_logits=False, normalize_weigh
     loss = -ops.sum(ops.where(target > 0, target * log_r, 0.0), axis=(1, 2))
     if normalize_weights:
         loss = ops.divide_no_nan(loss, ops.sum(target, axis=(1, 2)))
-    return loss
+    if from_logits:
+        return loss
+    lowest = ops.stop_gradient(ops.min(heatmaps, axis=(1, 2)))
+    return ops.where(lowest < 0, float("nan"), loss)
 
 
 @keras.saving.register_keras_serializable(package="keras_shr")
@@ -52,7 +56,7 @@ class WeightedMultiLabelCE(KeypointLoss):
     `(batch, keypoints)`.
 
     Args:
-        from_logits: whether `y_pred` are logits.
+        from_logits: whether `y_pred` are logits; the loss of negative maps is NaN without it.
         normalize_weights: see `weighted_multi_label_ce`.
         reduction: see `keras_shr.losses.reduce_keypoints`.
         name: the loss's name.

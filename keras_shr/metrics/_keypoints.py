@@ -6,6 +6,7 @@ array). They compute in float32.
 
 import math
 
+import numpy as np
 from keras import ops
 
 from keras_shr._typing import Tensor
@@ -30,11 +31,30 @@ def point_distances(first, second, scale=1.0, worst=WORST_DISTANCE):
         worst: what a pair with a NaN or Inf coordinate counts as, after scaling.
     """
     first, second = as_float(first), as_float(second)
+    check_same_points(first, second)
     difference = (first[..., :2] - second[..., :2]) * scale
     square = ops.sum(difference * difference, axis=-1)
     finite = ops.isfinite(square)
     root = ops.sqrt(ops.where(finite, square, ops.zeros_like(square)))
     return ops.where(finite, root, ops.full_like(root, worst))
+
+
+def check_same_points(first, second):
+    """Refuses points of other numbers of images or keypoints, which would be broadcast."""
+    shapes = tuple(first.shape), tuple(second.shape)
+    pairs = zip(shapes[0][:-1], shapes[1][:-1], strict=False)
+    if any(None not in pair and pair[0] != pair[1] for pair in pairs):
+        raise KerasShrError(
+            f"keypoints of the shapes {shapes[0]} and {shapes[1]} are compared; expected equally "
+            "many images and keypoints"
+        )
+
+
+def check_scale(scale):
+    """`scale` as a float above 0."""
+    if isinstance(scale, bool) or not isinstance(scale, int | float | np.number) or not scale > 0:
+        raise KerasShrError(f"scale is {scale!r}, expected a number > 0, such as 256 / image size")
+    return float(scale)
 
 
 def check_visibility(visibility):

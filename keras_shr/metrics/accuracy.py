@@ -7,7 +7,12 @@ from keras_shr.errors import KerasShrError
 from keras_shr.metrics._accumulate import AccumulatedMean
 from keras_shr.metrics._arrays import ratio
 from keras_shr.metrics._curves import area, convention, weight_within
-from keras_shr.metrics._keypoints import check_visibility, errors_and_weights, resolve_normalize
+from keras_shr.metrics._keypoints import (
+    check_scale,
+    check_visibility,
+    errors_and_weights,
+    resolve_normalize,
+)
 
 _INF = float("inf")
 
@@ -59,7 +64,7 @@ class PCK(AccumulatedMean):
             raise KerasShrError(f"threshold is {threshold!r}, expected a number >= 0")
         self.threshold = float(threshold)
         self.normalize = resolve_normalize(normalize, skeleton)
-        self.scale = float(scale)
+        self.scale = check_scale(scale)
         self.visibility = check_visibility(visibility)
 
     def update_state(self, y_true, y_pred, sample_weight=None) -> None:
@@ -121,7 +126,7 @@ class KeypointAUC(AccumulatedMean):
         super().__init__(name or _name("auc", visibility), dtype, shape=None)
         self.convention = convention
         self.num_keypoints = num_keypoints
-        self.scale = float(scale)
+        self.scale = check_scale(scale)
         self.visibility = check_visibility(visibility)
         self._rule = _convention(convention)
         self.thresholds = self._rule.thresholds
@@ -151,6 +156,8 @@ class KeypointAUC(AccumulatedMean):
 
     def curve(self) -> Tensor:
         """PCK at each threshold, `(thresholds,)`, over all keypoints counted alike."""
+        if not self._variables:
+            return keras.ops.full((len(self.thresholds),), float("nan"))
         within, total = self._sums()
         if self._rule.per_keypoint:
             within, total = keras.ops.sum(within, axis=-1), keras.ops.sum(total)

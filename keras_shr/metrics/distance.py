@@ -7,6 +7,7 @@ from keras_shr.metrics._accumulate import AccumulatedMean
 from keras_shr.metrics._arrays import weighted_sum
 from keras_shr.metrics._keypoints import (
     WORST_DISTANCE,
+    check_scale,
     check_visibility,
     errors_and_weights,
     resolve_normalize,
@@ -17,7 +18,7 @@ class _MeanError(AccumulatedMean):
     def __init__(self, normalize, scale, visibility, worst, name, dtype):
         super().__init__(name, dtype)
         self.normalize = normalize
-        self.scale = float(scale)
+        self.scale = check_scale(scale)
         self.visibility = check_visibility(visibility)
         self.worst = float(worst)
 

@@ -14,7 +14,7 @@ from keras_shr.errors import KerasShrError
 from keras_shr.metrics._accumulate import AccumulatedMean
 from keras_shr.metrics._arrays import ratio, spread_weights, weighted_sum
 from keras_shr.metrics._curves import STABILITY_THRESHOLDS, weight_within
-from keras_shr.metrics._keypoints import WORST_DISTANCE
+from keras_shr.metrics._keypoints import WORST_DISTANCE, check_scale
 from keras_shr.metrics.functional import displacements
 
 _INF = float("inf")
@@ -23,7 +23,7 @@ _INF = float("inf")
 class _Stability(AccumulatedMean):
     def __init__(self, scale, worst, name, dtype, thresholds=None):
         super().__init__(name, dtype, shape=None)
-        self.scale = float(scale)
+        self.scale = check_scale(scale)
         self.worst = float(worst)
         self._make_state(() if thresholds is None else (len(thresholds),), count_shape=())
 

@@ -31,7 +31,7 @@ def build_network(
     frozen_batch_norm,
 ):
     """Images in 0..255 to logits; arguments as in `StableHeatmapRegressor`."""
-    options = _own_options(backbone, alpha)
+    options = _own_options(backbone, alpha, weights)
     if isinstance(backbone, str) and backbone in NETWORKS:
         _check_head_options(backbone, head_options)
         network = trained = NETWORKS[backbone](num_keypoints, image_size, weights=weights)
@@ -59,12 +59,18 @@ def _head(features, num_keypoints, image_size, heatmap_stride, filters, skip_con
     return upsample_to_heatmaps(features, num_keypoints, filters, skip_connections)
 
 
-def _own_options(backbone, alpha):
+def _own_options(backbone, alpha, weights):
     """The arguments that a backbone's function takes beside its weights."""
+    if not isinstance(backbone, str):
+        for name, value, default in (("alpha", alpha, 1), ("weights", weights, None)):
+            if value != default:
+                raise KerasShrError(
+                    f"{name}={value!r} is for a backbone given by name; leave {name} out for a "
+                    "model of your own, which has its width and its weights"
+                )
+        return {}
     if backbone == "mobilenet_v2":
         return {"alpha": alpha}
-    if not isinstance(backbone, str):
-        return {}
     if backbone not in (*BACKBONES, *NETWORKS):
         raise KerasShrError(
             f"backbone {backbone!r} is not known; give one of {', '.join((*BACKBONES, *NETWORKS))} "

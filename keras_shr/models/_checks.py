@@ -1,9 +1,12 @@
-"""What a model can be made of, look at and learn from, and one line about everything else."""
+"""What a model can look at and learn from, and one line about everything else."""
+
+import types
 
 import keras
 import numpy as np
 from keras import ops
 
+from keras_shr.data.records import in_one_pixel
 from keras_shr.errors import KerasShrError
 
 _LOOKED_AT = 16
@@ -57,30 +60,6 @@ def _stacked(images):
         ) from None
 
 
-def check_network(network) -> None:
-    """Refuses a network that is none from images to heatmaps, or of which that is not known.
-
-    Raises:
-        KerasShrError: what its shapes are and what they should be.
-    """
-    if not getattr(network, "outputs", None):
-        raise KerasShrError(
-            f"network is {network!r:.80}, whose shapes are not known; give a Functional model, "
-            "or a Sequential one that begins with keras.Input"
-        )
-    shapes = {tuple(output.shape) for output in network.outputs}
-    if len(shapes) > 1 or len(network.outputs[0].shape) != 4:
-        raise KerasShrError(
-            f"network {network.name!r} has outputs of the shapes {sorted(shapes, key=str)}; "
-            "all must be logits (batch, height, width, keypoints) of one shape"
-        )
-    if None in (*network.input_shape[1:3], *network.outputs[0].shape[1:3]):
-        raise KerasShrError(
-            f"network {network.name!r} maps {network.input_shape} to {network.output_shape}; "
-            "height and width must be known"
-        )
-
-
 def check_batch(images, keypoints, sample_weight, model) -> None:
     """Refuses a batch whose shapes do not fit a model; broadcasting would hide some of them.
 
@@ -108,6 +87,10 @@ def check_batch(images, keypoints, sample_weight, model) -> None:
 def _shape(what, value):
     try:
         return tuple(value.shape)
+    except AttributeError:
+        raise KerasShrError(
+            f"{what} are a {type(value).__name__}; expected one array or tensor"
+        ) from None
     except ValueError:  # as TensorFlow says of a tensor of unknown rank
         raise KerasShrError(
             f"the shape of {what} is not known; give tf.data.Dataset.from_generator an "
@@ -125,47 +108,79 @@ def _check_shape(what, value, expected, meaning=""):
         raise KerasShrError(f"{what} have shape {shape}; expected (batch, {wanted}){meaning}")
 
 
-def check_data(x, y, sample_weight, model) -> None:
-    """Refuses what `fit` is given where training on it could come to nothing.
+def check_data(x, y, sample_weight, model, learned=True):
+    """Refuses what `fit` or `evaluate` is given where nothing sensible could come of it.
 
     Before anything is traced: an exception inside a step of JAX leaves a model without its weights.
 
     Args:
-        x: of `fit`: images, a `PyDataset` or a `tf.data.Dataset`. Of the latter two one batch is
-            looked at; of others nothing.
-        y, sample_weight: of `fit`.
+        x: images, a `PyDataset`, a `tf.data.Dataset` or a generator. Of these one batch is looked
+            at; of others nothing.
+        y, sample_weight: keypoints and weights, where `x` is images.
         model: `PairedHeatmapModel`.
+        learned: whether the labels of arrays are for learning, so that there must be some.
+
+    Returns:
+        `x`; for a generator another one that begins with the batch that was looked at.
 
     Raises:
         KerasShrError: images that `check_images` refuses, keypoints or weights of another shape, or
-            arrays without one keypoint that is labelled and inside its picture.
+            labels of arrays that none of them could be learned from.
     """
-    arrays = hasattr(x, "shape")
+    given, arrays = x, hasattr(x, "shape")
     if isinstance(x, keras.utils.PyDataset):
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(x[0])
+    elif isinstance(x, types.GeneratorType):
+        first = next(x, None)
+        if first is None:
+            raise KerasShrError("the generator gives no batch")
+        given = _again(first, x)
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(first)
     elif hasattr(x, "element_spec") and hasattr(x, "take"):
         dataset = x
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(dataset.element_spec)
         if getattr(getattr(x, "dtype", None), "is_floating", False):
             x = next((each[0] for each in dataset.take(1)), x)
-    if not hasattr(x, "shape") or not hasattr(y, "shape"):
-        return
+    elif not arrays and not isinstance(x, list | tuple | dict) and not hasattr(x, "keypoints"):
+        return given
+    if hasattr(x, "keypoints"):
+        raise KerasShrError(f"x is {type(x).__name__}; give its images and its keypoints apart")
+    if y is None:
+        raise KerasShrError(f"no keypoints (batch, {model.num_keypoints}, 3) beside the images")
     check_batch(x, y, sample_weight, model)
     if hasattr(x, "__array__") or hasattr(x, "__getitem__"):  # no TensorSpec
         check_images(x, model.image_size, model.network.input_shape[-1])
-    if arrays and isinstance(y, np.ndarray):
-        _check_labels(y, model)
+    if arrays:
+        _check_labels(y, sample_weight, model, learned)
+    return given
 
 
-def _check_labels(keypoints, model):
+def _again(first, rest):
+    yield first
+    yield from rest
+
+
+def _check_labels(keypoints, sample_weight, model, learned):
+    keypoints = np.asarray(ops.convert_to_numpy(keypoints))
     height, width = model.image_size
+    if in_one_pixel(keypoints):
+        raise KerasShrError(
+            f"all labelled keypoints lie between 0 and 1; expected x and y in pixels of the "
+            f"pictures of {width}x{height}, not as shares of width and height"
+        )
+    if not learned or not len(keypoints):
+        return
     places = keypoints[..., :2]
     with np.errstate(invalid="ignore"):
         inside = ((places >= -0.5) & (places < [width - 0.5, height - 0.5])).all(-1)
         usable = inside & (keypoints[..., 2] >= model.min_visibility)
-    if len(keypoints) and not usable.any():
+    if not usable.any():
         raise KerasShrError(
             f"of {usable.size} keypoints not one is labelled (visibility of at least "
             f"{model.min_visibility}) and inside its picture of {width}x{height}: there is nothing "
             "to learn from"
         )
+    if sample_weight is not None:
+        weight = np.asarray(ops.convert_to_numpy(sample_weight))
+        if not (usable & (weight.reshape(len(weight), -1) > 0)).any():
+            raise KerasShrError("sample_weight is 0 wherever a keypoint is labelled")

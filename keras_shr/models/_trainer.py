@@ -20,7 +20,8 @@ from keras_shr import _replicas
 from keras_shr._compile import compiled
 from keras_shr.errors import KerasShrError
 from keras_shr.metrics import KeypointAUC
-from keras_shr.models._checks import check_batch, check_data
+from keras_shr.models._checks import check_data, check_images
+from keras_shr.models._setting_checks import check_metrics
 from keras_shr.models.optimization import (
     batches_seen,
     count_steps,
@@ -60,14 +61,20 @@ class _Trainer(_Model):
                 gradient clipping.
             loss: must stay `None`; the losses are chosen in the constructor.
             metrics: metrics of keypoints in image pixels, by default `KeypointAUC` over 0-30 px
-                of a 256-px crop.
+                of a 256-px crop. They are given labels `(batch, keypoints, 3)` with visibility and
+                predictions `(batch, keypoints, 3)` with a score.
             kwargs: see `keras.Model.compile`.
+
+        Raises:
+            KerasShrError: `loss` or `loss_weights`, or a metric of something else.
         """
-        if loss is not None:
-            raise KerasShrError(
-                "compile(loss=...) has no effect here: choose target, rcc and stability in the "
-                "constructor"
-            )
+        for name, value in (("loss", loss), ("loss_weights", kwargs.get("loss_weights"))):
+            if value is not None:
+                raise KerasShrError(
+                    f"compile({name}=...) has no effect here: choose target, rcc, stability and "
+                    "stability_weight in the constructor"
+                )
+        check_metrics([metrics, kwargs.get("weighted_metrics")])
         if metrics is None:
             metrics = [KeypointAUC(scale=256 / max(self.image_size), name="auc")]
         optimizer = keras.optimizers.get(default_optimizer() if optimizer is None else optimizer)
@@ -103,9 +110,16 @@ class _Trainer(_Model):
 
         Raises:
             KerasShrError: images that are 0..1 or of another size, labels of another shape or none
-                that could be learned from.
+                that could be learned from, for training or validation; `class_weight`.
         """
-        check_data(x, y, kwargs.get("sample_weight"), self)
+        if kwargs.get("class_weight") is not None:
+            raise KerasShrError(
+                "fit(class_weight=...): keypoints have no classes; give sample_weight (batch,) or "
+                f"(batch, {self.num_keypoints})"
+            )
+        x = check_data(x, y, kwargs.get("sample_weight"), self)
+        if kwargs.get("validation_data") is not None:
+            kwargs["validation_data"] = self._checked_validation(kwargs["validation_data"])
         if self.compiled:  # otherwise Keras says what is missing
             steps = count_steps(
                 x,
@@ -119,10 +133,33 @@ class _Trainer(_Model):
             self._build_optimizer()
         return super().fit(x, y, batch_size=batch_size, epochs=epochs, **kwargs)
 
+    def _checked_validation(self, data):
+        arrays = isinstance(data, tuple | list) and 2 <= len(data) <= 3
+        parts = tuple(data) if arrays else (data, None)
+        try:
+            checked = check_data(parts[0], parts[1], (*parts, None)[2], self)
+        except KerasShrError as error:
+            raise KerasShrError(f"validation_data: {error}") from error
+        return data if arrays else checked
+
+    def predict(self, x, *args, **kwargs):
+        """Like `keras.Model.predict`: heatmaps.
+
+        Raises:
+            KerasShrError: an array of images of another size, or in 0..1.
+        """
+        if hasattr(x, "shape"):
+            check_images(x, self.image_size, self.network.input_shape[-1])
+        return super().predict(x, *args, **kwargs)
+
     def evaluate(self, x=None, y=None, *args, **kwargs):
-        """Like `keras.Model.evaluate`; without `stability`, which only training measures."""
-        if hasattr(y, "shape"):
-            check_batch(None, y, kwargs.get("sample_weight"), self)
+        """Like `keras.Model.evaluate`; without `stability`, which only training measures.
+
+        Raises:
+            KerasShrError: images that are 0..1 or of another size, labels of another shape.
+        """
+        if not kwargs.get("_use_cached_eval_dataset"):  # `fit` has looked at that
+            x = check_data(x, y, kwargs.get("sample_weight"), self, learned=False)
         with self._measured_in_training_alone():
             return super().evaluate(x, y, *args, **kwargs)
 

@@ -16,8 +16,9 @@ from keras_shr.heatmaps import (
     in_frame,
 )
 from keras_shr.layers import RandomKeypointAffine, RowColumnCorrelation
-from keras_shr.models._checks import check_batch, check_network
+from keras_shr.models._checks import check_batch
 from keras_shr.models._prediction import KeypointPrediction
+from keras_shr.models._setting_checks import check_augmentation, check_model, check_network
 from keras_shr.models._trainer import LossMean, PairTrainer
 from keras_shr.perturbations import (
     TRAINING_PERTURBATIONS,
@@ -25,7 +26,7 @@ from keras_shr.perturbations import (
     check_severities,
     perturb,
 )
-from keras_shr.skeletons import Skeleton, knows_sides
+from keras_shr.skeletons import as_skeleton, knows_sides
 
 TARGETS: dict[str, Callable] = {
     "highly_differentiated": highly_differentiated_heatmap,
@@ -122,7 +123,7 @@ class PairedHeatmapModel(PairTrainer, KeypointPrediction, keras.Model):
         if perturbations is not None:
             perturbations = check_perturbations(perturbations, force_perturbations)
         self.network = network
-        self.skeleton = Skeleton.from_dict(skeleton) if isinstance(skeleton, dict) else skeleton
+        self.skeleton = as_skeleton(skeleton)
         self.target, self.target_options = target, _target_options(target, target_options)
         self.rcc, self.rcc_in_inference = rcc, rcc_in_inference
         self.stability, self.stop_gradient = stability, stop_gradient
@@ -140,6 +141,7 @@ class PairedHeatmapModel(PairTrainer, KeypointPrediction, keras.Model):
                 f"skeleton {self.skeleton.name!r} has {len(self.skeleton)} keypoints and the "
                 f"network's output {self.num_keypoints}"
             )
+        check_model(self)
         self._check_target_options()
         self.augmentation = self._make_augmentation(augmentation)
         self.correlation = None if rcc is None else RowColumnCorrelation(rcc)
@@ -166,6 +168,7 @@ class PairedHeatmapModel(PairTrainer, KeypointPrediction, keras.Model):
             if not knows_sides(self.skeleton):
                 default["flip"] = 0.0
             augmentation = RandomKeypointAffine(**default | augmentation)
+        check_augmentation(augmentation, self.skeleton, self.num_keypoints)
         return augmentation
 
     def build(self, input_shape) -> None:
@@ -270,7 +273,7 @@ class PairedHeatmapModel(PairTrainer, KeypointPrediction, keras.Model):
         """
         images, keypoints, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         if keypoints is None:
-            raise KerasShrError("fit needs keypoints (batch, keypoints, 3) beside the images")
+            raise KerasShrError(f"no keypoints (batch, {self.num_keypoints}, 3) beside the images")
         check_batch(images, keypoints, sample_weight, self)
         seed = _random.fold_in(self.seed, step)
         before = _replicas.rows_before(ops.shape(images)[0])

@@ -207,10 +207,10 @@ class StableHeatmapRegressor(PairedHeatmapModel):
 
     @classmethod
     def from_config(cls, config, custom_objects=None) -> "StableHeatmapRegressor":
-        # What a file says here could name any file of this machine, or make it download one.
-        config = config | {"weights": None}
+        config = dict(config)
         frozen = config.pop("frozen_layers", [])  # older files lack it
-        model = cls(**config)
+        # What a file says here could name any file of this machine, or make it download one.
+        model = cls(**(config | {"weights": None}))
         layers = model.network._flatten_layers(include_self=False)
         for layer in (layers[number] for number in frozen):
             layer.trainable = False

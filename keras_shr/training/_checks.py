@@ -96,6 +96,7 @@ _MODEL = {
     for name, default in _parameters(function).items()
     if name not in _ELSEWHERE
 }
+_TRAINING = _parameters(PairedHeatmapModel).keys() - {*_ELSEWHERE, "augmentation", "seed"}
 _AUGMENTATION = _parameters(RandomKeypointAffine)
 _OPTIONS: dict[str, tuple[Callable, str]] = {
     "filters": (
@@ -128,11 +129,12 @@ _BY_DEFAULT: dict[type, tuple[Callable, str]] = {
 }
 
 
-def check_model_options(options) -> None:
+def check_model_options(options, method=None) -> None:
     """Refuses keyword arguments that the model does not have, and values of another type.
 
     Args:
         options: `Config.model`.
+        method: `Config.method`, beside which only the network may be described.
 
     Raises:
         KerasShrError: naming the setting, its value and what would be right.
@@ -141,6 +143,13 @@ def check_model_options(options) -> None:
         if name in _ELSEWHERE:
             raise KerasShrError(f"model.{name}={shown(value)}: leave it out; {_ELSEWHERE[name]}")
     _check_options("model", options, _MODEL)
+    ignored = [name for name in options if method is not None and name in _TRAINING]
+    if ignored:
+        name = ignored[0]
+        raise KerasShrError(
+            f"model.{name}={shown(options[name])} has no effect with method={method!r}, which "
+            "decides how it trains; leave one of the two out"
+        )
     augmentation = options.get("augmentation")
     if augmentation is not None:
         _check_options("model.augmentation", augmentation, _AUGMENTATION)

@@ -25,16 +25,17 @@ class Config:
         split: the part to train on, or None for all of it. A data set without parts is all for
             training; one that has parts but not this one is refused.
         validation: another data set to validate on; None takes `validation_split` of `data`.
-        validation_split: the part to validate on; where `data` has none, `validation_share` of the
-            training images (whole groups of them, where groups are known) are held out. A part that
-            a data set calls its test part is taken only by that name.
+        validation_split: the part to validate on; where `data` has no `"val"`, or with None,
+            `validation_share` of the training images (whole groups of them, where groups are known)
+            are held out. Another name has to be there. A part that a data set calls its test part
+            is taken only by that name.
         validation_share: share held out where there is no validation part.
         validation_limit: at most so many validation images.
         image_size: side of the images in pixels.
         method: a training method by its name in `keras_shr.methods.METHODS`, such as `"augmix"`;
             None trains as `model` says, by default with our recipe.
         model: keyword arguments of `StableHeatmapRegressor`; with a `method` those of the network,
-            and `augmentation`.
+            `augmentation` and `seed`: the method decides the others.
         learning_rate: highest rate of the default schedule.
         batch_size: labelled images in a step. Perturbed copies come on top.
         accumulate: steps whose mean gradient makes one update, see
@@ -71,7 +72,7 @@ class Config:
 
     def __post_init__(self):
         check_settings(self)
-        check_model_options(self.model)
+        check_model_options(self.model, self.method)
 
     def override(self, assignments) -> "Config":
         """A copy with `name=value` assignments applied.

@@ -19,7 +19,8 @@ def open_parts(config) -> tuple[Reader, Reader | None]:
         Two readers; None in the place of the second where training data have to be held out.
 
     Raises:
-        DataError: data that are missing or damaged, or that have parts, but none to train on.
+        DataError: data that are missing or damaged, or that have parts, but none to train on, or
+            none of the name that `validation_split` has been given.
     """
     if not config.data:
         raise KerasShrError("no data set is given; set data, as in --data folder:my_images")
@@ -33,6 +34,13 @@ def open_parts(config) -> tuple[Reader, Reader | None]:
             for spec, used in zip(specs, training, strict=True)
             if (part := _validation_part(spec, used, config)) is not None
         ]
+    default = type(config)().validation_split
+    if not found and config.validation_split not in (None, "", default):
+        raise MissingPartError(
+            f"{', '.join(specs)}: no part {config.validation_split!r} to validate on beside the "
+            "training data; give validation_split the name of one, or None to hold training images "
+            "out"
+        )
     return open_data(training), open_data(found) if found else None
 
 

@@ -41,8 +41,8 @@ _STREAM_BYTES = MEMORY_BYTES
 """Prepared data above this are streamed under TensorFlow; below it memory is simpler and faster."""
 
 _NOT_MIRRORED = (
-    "no skeleton.json: which keypoints are left and right is not known, so pictures are not "
-    "mirrored"
+    "which keypoints are left and right is not known, so pictures are not mirrored: there is no "
+    "skeleton.json, its names are numbers, or its flip_pairs lack a name with left or right in it"
 )
 
 
@@ -93,6 +93,12 @@ def train(
     stream_of = None
     if isinstance(reader, PreparedReader) and keras.config.backend() == "tensorflow":
         stream_of = reader if _bytes(reader) > _STREAM_BYTES else None
+    if devices.chief and validation_reader is None:
+        print(
+            f"no part {config.validation_split!r} to validate on: {config.validation_share:.0%} of "
+            "the training images are held out",
+            file=sys.stderr,
+        )
     training, validation = _load(config, reader, validation_reader, stream_of is not None, workers)
     if devices.chief:
         for name in ("config.json", "model.keras"):
@@ -288,20 +294,22 @@ def _bytes(reader):
 def hold_out(data, config):
     """Splits `data` into training and validation, whole groups where there are several.
 
-    Training takes the memory of `data`, which must not be used any more: a copy might not fit.
+    Beside groups, a record without one is a group of its own. Training takes the memory of `data`,
+    which must not be used any more: a copy might not fit.
     """
     rng = np.random.default_rng(config.seed)
-    names = sorted(set(data.groups))
+    groups = [g or (f"\n{i}" if any(data.groups) else "") for i, g in enumerate(data.groups)]
+    names = sorted(set(groups))
     wanted = max(1, round(config.validation_share * len(data)))
     if len(names) > 1:
-        chosen, count, sizes = set(), 0, Counter(data.groups)
+        chosen, count, sizes = set(), 0, Counter(groups)
         for name in rng.permutation(names):
             if count >= wanted:
                 break
             if 2 * (count + sizes[name]) <= len(data):  # the larger part is for training
                 chosen.add(name)
                 count += sizes[name]
-        held = np.array([g in chosen for g in data.groups])
+        held = np.array([g in chosen for g in groups])
     else:
         held = np.zeros(len(data), bool)
         held[rng.permutation(len(data))[:wanted]] = True

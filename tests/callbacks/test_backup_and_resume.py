@@ -226,3 +226,9 @@ def test_sigkill(tmp_path, where):
     assert "trained [2, 3]" in second.stdout, second.stderr
     assert [row["epoch"] for row in rows(tmp_path / "run")] == ["1", "2", "3", "4"]
     assert not list((tmp_path / "run").glob(".partial*"))
+
+
+def test_another_optimizer_is_another_run(tmp_path):
+    fit_plain(plain_model(), 1, [BackupAndResume(tmp_path)])
+    with pytest.raises(KerasShrError, match="a model with optimizer='Adam', not 'SGD'"):
+        fit_plain(plain_model(optimizer="sgd"), 2, [BackupAndResume(tmp_path)])

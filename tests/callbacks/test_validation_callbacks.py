@@ -277,3 +277,62 @@ def test_with_the_real_model(tmp_path, probe):
 def test_run_callbacks_without_validation(tmp_path):
     made = [type(c).__name__ for c in run_callbacks(tmp_path)]
     assert made == ["CSVHistory", "StopOnNonFiniteLoss", "BackupAndResume"]
+
+
+def test_a_model_that_knows_no_keypoints_is_named(tmp_path):
+    for callback in (
+        RobustnessCallback(pictures()),
+        BestCheckpoint(tmp_path / "best.keras", pictures()),
+        HeatmapPictures(tmp_path, pictures()[0]),
+    ):
+        with pytest.raises(KerasShrError, match="is a Sequential, which has no predict_keypoints"):
+            fit_plain(plain_model(), 1, [callback])
+
+
+def test_labels_that_do_not_fit_are_named_before_the_first_epoch(tmp_path):
+    images, keypoints = pictures()
+    for callback in (
+        RobustnessCallback((images, keypoints[:, :2])),
+        HeatmapPictures(tmp_path, images, keypoints=keypoints[:, :2]),
+    ):
+        with pytest.raises(KerasShrError, match=r"shape \(8, 2, 3\); the model has 3"):
+            fit(tiny_model(), 1, [callback])
+    with pytest.raises(KerasShrError, match="no validation keypoint is labelled"):
+        RobustnessProbe(images, keypoints * 0)
+    with pytest.raises(KerasShrError, match="lie between 0 and 1; expected x and y in pixels"):
+        RobustnessProbe(images, keypoints / np.array([SIZE, SIZE, 1]))
+    with pytest.raises(KerasShrError, match=r"has 3 parts; expected \(images, keypoints\)"):
+        RobustnessProbe.of((images, keypoints, np.ones(8)))
+    with pytest.raises(KerasShrError, match=r"no images to draw \(limit is 0\)"):
+        HeatmapPictures(tmp_path, images, limit=0)
+    with pytest.raises(KerasShrError, match=r"keypoints have shape \(3, 3\), expected \(8, keyp"):
+        HeatmapPictures(tmp_path, images, keypoints=keypoints[0])
+    with pytest.raises(KerasShrError, match=r"every is 1\.5"):
+        RobustnessCallback((images, keypoints), every=1.5)
+
+
+@pytest.mark.parametrize(
+    ("monitor", "mode", "best"),
+    [
+        ("val_loss", "auto", 2),
+        ("val_R", "auto", 2),
+        ("val_auc", "auto", 3),
+        ("val_loss", "max", 3),
+        ("val_auc", "min", 2),
+    ],
+)
+def test_the_best_is_the_lowest_of_a_loss(tmp_path, monitor, mode, best):
+    values = iter([0.5, 0.25, 0.75])
+
+    class Logged(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            logs[monitor] = next(values)
+
+    checkpoint = BestCheckpoint(tmp_path / "best.keras", monitor=monitor, mode=mode)
+    fit_plain(plain_model(), 3, [Logged(), checkpoint])
+    assert json.loads((tmp_path / "best.json").read_text())["epoch"] == best
+
+
+def test_a_mode_that_there_is_not(tmp_path):
+    with pytest.raises(KerasShrError, match="mode is 'lowest'; expected 'auto', 'max' or 'min'"):
+        BestCheckpoint(tmp_path / "best.keras", mode="lowest")

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from keras_shr.data import COCOReader, FolderReader
-from keras_shr.data.coco import mirror_pairs
 from keras_shr.errors import DataError, MissingPartError
 from keras_shr.skeletons import HAND_21, Skeleton
 from tests.small_sets import grey_picture, save
@@ -27,11 +26,6 @@ def test_coco_skeleton_and_choice_of_annotations(coco_root):
     assert reader.skeleton.keypoints == ("nose", "left_eye", "right_eye")
     assert reader.skeleton.edges == ((0, 1), (0, 2))
     assert reader.skeleton.flip_pairs == ((1, 2),)
-
-
-def test_mirror_pairs():
-    names = ["nose", "left_eye", "right_eye", "hip_right", "hip_left", "LeftKnee", "left_ear"]
-    assert mirror_pairs(names) == [(1, 2), (4, 3)]
 
 
 def _coco(root, change):

@@ -8,6 +8,7 @@ import pytest
 from keras_shr.data import (
     COCOReader,
     FolderReader,
+    KeypointData,
     PreparedReader,
     RenderedReader,
     RHDReader,
@@ -15,6 +16,8 @@ from keras_shr.data import (
     load_arrays,
     prepare,
 )
+from keras_shr.errors import DataError
+from keras_shr.skeletons import Skeleton
 from tests.small_sets import red_centre
 
 INDEX_TIP = 8
@@ -136,3 +139,16 @@ def test_threads_change_nothing(stb_root):
     np.testing.assert_array_equal(one.images, three.images)
     np.testing.assert_array_equal(one.keypoints, three.keypoints)
     assert one.ids == three.ids
+
+
+def test_arrays_that_are_no_data(tmp_path):
+    images, points = np.zeros((2, 8, 8, 3), "uint8"), np.full((2, 3, 3), 2.0)
+    skeleton = Skeleton.generic(3)
+    data = KeypointData(list(images), points.tolist(), skeleton.to_dict())
+    assert (data.images.shape, data.keypoints.shape) == (images.shape, points.shape)
+    assert data.skeleton == skeleton
+    assert data.take(np.array([False, True])).ids == ["000001"]
+    with pytest.raises(DataError, match="lie between 0 and 1; expected x and y in pixels"):
+        KeypointData(images, points / [8, 8, 1], skeleton)
+    with pytest.raises(DataError, match="skeleton is None"):
+        KeypointData(images, points, None)

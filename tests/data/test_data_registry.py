@@ -17,6 +17,7 @@ from keras_shr.data import (
     prepare,
 )
 from keras_shr.errors import DataError
+from keras_shr.skeletons import Skeleton
 
 
 def test_open_reader(stb_root):
@@ -134,3 +135,22 @@ def test_data_sets_that_do_not_fit_are_not_joined(coco_root):
         open_data(["rendered:3?size=64", "rendered:3?size=32&seed=1"])
     with pytest.raises(DataError, match="an empty list"):
         open_data([])
+
+
+@pytest.mark.parametrize(
+    ("names", "joins"),
+    [(("a", "b"), True), (("b", "a"), False), (None, True)],
+)
+def test_only_the_same_keypoints_are_joined(tmp_path, names, joins):
+    skeletons = [Skeleton("x", ("a", "b")), Skeleton("y", names) if names else Skeleton.generic(2)]
+    roots = [tmp_path / "1", tmp_path / "2"]
+    for root, skeleton in zip(roots, skeletons, strict=True):
+        root.mkdir()
+        line = {"file": f"{root.name}.png", "keypoints": [[1, 2], [3, 4.5]]}
+        (root / "index.jsonl").write_text(json.dumps(line))
+        (root / "skeleton.json").write_text(json.dumps(skeleton.to_dict()))
+    if joins:
+        assert open_data(list(map(str, roots))).skeleton.keypoints == ("a", "b")
+    else:
+        with pytest.raises(DataError, match="2 calls keypoint 0 'b' and 1 'a': they cannot be"):
+            open_data(list(map(str, roots)))

@@ -1,5 +1,6 @@
 """Where images and keypoints go under RandomKeypointAffine."""
 
+import keras
 import numpy as np
 import pytest
 from hypothesis import given
@@ -208,3 +209,51 @@ def test_outside_the_source_the_border_is_repeated():
 def test_wrong_ranges_are_refused(options, message):
     with pytest.raises(KerasShrError, match=message):
         RandomKeypointAffine(**options)
+
+
+def test_one_picture_as_in_a_map_without_batches():
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (1, *SIZE, 3)).astype("float32")
+    keypoints = rng.uniform(5, 70, (1, 4, 3)).astype("float32")
+    layer = RandomKeypointAffine()
+    both = layer(images, keypoints, seed=seed_of(3))
+    one = layer(images[0], keypoints[0], seed=seed_of(3))
+    for whole, part in zip(both, one, strict=True):
+        np.testing.assert_allclose(ops.convert_to_numpy(whole)[0], ops.convert_to_numpy(part))
+
+
+def test_nothing_moves_in_a_model_that_predicts():
+    images = np.random.default_rng(0).integers(0, 256, (2, *SIZE, 3)).astype("float32")
+    keypoints = np.full((2, 4, 3), 20.0, "float32")
+    inputs = keras.Input((*SIZE, 3)), keras.Input((4, 3))
+    model = keras.Model(inputs, RandomKeypointAffine(seed=1)(*inputs))
+    still, points = model([images, keypoints], training=False)
+    np.testing.assert_array_equal(ops.convert_to_numpy(still), images)
+    np.testing.assert_array_equal(ops.convert_to_numpy(points), keypoints)
+    moved, _ = model([images, keypoints], training=True)
+    assert (ops.convert_to_numpy(moved) != images).any()
+
+
+WRONG = {
+    "rotation": ({"rotation": (-30, 30)}, r"rotation is \(-30, 30\); expected one number"),
+    "shift": ({"shift": -0.1}, "shift is -0.1; expected one number of at least 0"),
+    "twice": ({"flip_order": [0, 0, 1]}, r"flip_order is \(0, 0, 1\); expected the index"),
+    "outside": ({"flip_order": [0, 5, 1]}, r"flip_order is \(0, 5, 1\)"),
+    "a ring": ({"flip_order": [1, 2, 0]}, r"flip_order is \(1, 2, 0\)"),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_settings_that_move_nothing_sensibly(what):
+    options, message = WRONG[what]
+    with pytest.raises(KerasShrError, match=message):
+        RandomKeypointAffine(**options)
+
+
+def test_keypoints_that_do_not_fit():
+    images, layer = np.zeros((2, *SIZE, 3), "float32"), RandomKeypointAffine(flip_order=[1, 0])
+    for shape in ((2, 3, 3), (2, 2, 2), (2, 1, 3)):
+        with pytest.raises(KerasShrError, match=r"expected \(batch, height, .*\(batch, 2, 3\)"):
+            layer(images, np.zeros(shape, "float32"))
+    with pytest.raises(KerasShrError, match="2 images and keypoints of 1"):
+        layer(images, np.zeros((1, 2, 3), "float32"))

@@ -6,6 +6,7 @@ import pytest
 from keras import ops
 
 from keras_shr import metrics
+from keras_shr.errors import KerasShrError
 
 KEYPOINT = {
     "pck": lambda: metrics.PCK(0.4, "box", scale=2.0, visibility="seen"),
@@ -172,3 +173,26 @@ def test_in_compile_and_after_loading(tmp_path):
     again = keras.saving.load_model(tmp_path / "model.keras")
     loaded = again.evaluate(x, y, batch_size=4, sample_weight=weight, return_dict=True, verbose=0)
     assert loaded == pytest.approx(logs, rel=1e-4)
+
+
+def test_other_numbers_of_points_are_not_broadcast():
+    labels = np.full((4, 3, 3), 2.0)
+    for wrong in (labels[:1], labels[:, :1], labels[:, :2]):
+        for metric in (metrics.PCK(3.0), metrics.EndPointError(), metrics.R(), metrics.RUC()):
+            with pytest.raises(KerasShrError, match="are compared; expected equally many images"):
+                metric.update_state(labels, wrong)
+        with pytest.raises(KerasShrError, match="are compared"):
+            metrics.keypoint_auc(labels, wrong)
+
+
+@pytest.mark.parametrize("make", [metrics.KeypointAUC, metrics.EndPointError, metrics.R])
+@pytest.mark.parametrize("scale", [0, -2.0, float("nan"), "2"])
+def test_a_scale_is_above_0(make, scale):
+    with pytest.raises(KerasShrError, match=r"scale is .*, expected a number > 0"):
+        make(scale=scale)
+
+
+def test_a_curve_before_the_first_update_is_no_value():
+    metric = metrics.KeypointAUC("hand3d")
+    metric.reset_state()
+    assert np.isnan(np.asarray(metric.curve())).all()

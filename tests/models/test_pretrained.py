@@ -131,3 +131,24 @@ def test_the_models_in_the_box(name):
 
 def test_the_box_is_not_empty():
     assert {"hand", "hand-rendered"} <= set(pretrained_names())
+
+
+def test_what_is_frozen_stays_frozen_in_the_file(saved, tmp_path):
+    frozen = StableHeatmapRegressor.from_pretrained(saved[1], freeze=True)
+    learning = len(frozen.trainable_variables)
+    assert learning < len(saved[0].trainable_variables)
+    frozen.save(tmp_path / "frozen.keras")
+    again = keras.saving.load_model(tmp_path / "frozen.keras")
+    assert len(again.trainable_variables) == learning
+    assert not again.get_backbone().trainable
+    free = StableHeatmapRegressor.from_pretrained(tmp_path / "frozen.keras")
+    assert len(free.trainable_variables) == len(saved[0].trainable_variables)
+    other = StableHeatmapRegressor.from_pretrained(tmp_path / "frozen.keras", num_keypoints=5)
+    assert len(other.trainable_variables) == len(saved[0].trainable_variables)
+
+
+def test_weights_and_dictionaries(saved):
+    with pytest.raises(KerasShrError, match=r"weights=...\): the weights are those of the file"):
+        StableHeatmapRegressor.from_pretrained(saved[1], weights="imagenet")
+    new = StableHeatmapRegressor.from_pretrained(saved[1], skeleton=OTHER.to_dict())
+    assert (new.skeleton, new.num_keypoints) == (OTHER, 4)

@@ -154,3 +154,13 @@ def test_a_kind_s_layer(kind, images):
     perturbed = np.asarray(layer(images, training=True))
     np.testing.assert_array_equal(perturbed, np.asarray(general(images, training=True)))
     assert (perturbed != images).any()
+
+
+def test_shares_of_255_are_refused_where_they_are_seen():
+    layer = RandomPerturbation(("contrast",), seed=1)
+    shares = np.random.default_rng(0).uniform(size=(2, 32, 32, 3)).astype("float32")
+    with pytest.raises(KerasShrError, match=r"expected 0\.\.255: perturb before rescaling"):
+        layer(shares, training=True)
+    layer(shares, training=False)
+    layer(np.ones((2, 32, 32, 3), "float32"), training=True)  # a very dark picture
+    layer(255 * shares, training=True)

@@ -102,3 +102,13 @@ def test_epochs_of_any_length_go_through_the_data_evenly(steps):
 def test_a_batch_larger_than_the_data_is_refused():
     with pytest.raises(KerasShrError, match="23 images"):
         Batches(data(), 24)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("target", "gaussian"), ("stability_weight", 3.0), ("severities", (1,))]
+)
+def test_a_method_decides_how_it_trains(name, value):
+    with pytest.raises(KerasShrError, match=rf"model\.{name}=.* with method='paper', which decid"):
+        Config(method="paper", model={"alpha": 0.5, name: value})
+    Config(model={name: value})
+    Config(method="paper", model={"alpha": 0.5, "augmentation": None, "seed": 1})

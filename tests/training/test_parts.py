@@ -130,3 +130,24 @@ def test_the_larger_of_two_groups_is_for_training(seed):
     data = KeypointData(images, keypoints, Skeleton.generic(2), groups=groups)
     training, validation = hold_out(data, Config(seed=seed, validation_share=0.2))
     assert (set(training.groups), set(validation.groups)) == ({"many"}, {"few"})
+
+
+def test_a_misspelt_validation_part_is_not_held_out_in_silence(tmp_path):
+    data = folder(tmp_path / "a", "train", "train", "valid")
+    assert parts(data, validation_split="valid")[1] == ["a2.png"]
+    with pytest.raises(MissingPartError, match="no part 'vaild' to validate on"):
+        parts(data, validation_split="vaild")
+    with pytest.raises(MissingPartError, match="no part 'dev'"):
+        parts("rendered:2", validation_split="dev")
+    assert parts(data)[1] is parts(data, validation_split=None)[1] is None  # these are held out
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_records_without_a_group_are_no_group(seed):
+    groups = ["a"] * 2 + ["b"] * 2 + [""] * 16
+    images, keypoints = np.zeros((20, 8, 8, 3), "uint8"), np.zeros((20, 2, 3), "float32")
+    data = KeypointData(images, keypoints, Skeleton.generic(2), groups=groups)
+    training, validation = hold_out(data, Config(seed=seed, validation_share=0.3))
+    assert 6 <= len(validation) <= 7
+    assert "" in set(validation.groups) & set(training.groups)
+    assert not {"a", "b"} & set(validation.groups) & set(training.groups)

@@ -16,14 +16,8 @@ config = Config(
         "backbone": "mobilenet_v2",
         "alpha": 1.0,
         "heatmap_stride": 4,  # not in the paper
-        "target": "highly_differentiated",
-        "target_options": {"alpha": 0.7, "threshold": 8, "metric": "chessboard"},
-        "rcc": "row_column",
-        "stability": "mst",
-        "stability_weight": 1.0,  # not in the paper
-        "stop_gradient": False,  # not in the paper
-        "supervise_perturbed": False,
     },
+    method="paper",  # with lambda 1 and no stopped gradient, which are not in the paper
     learning_rate=1e-3,  # not in the paper
     batch_size=32,  # not in the paper
     epochs=60,  # not in the paper

@@ -1,0 +1,66 @@
+"""Names of keypoints, and what they say about left and right."""
+
+import pytest
+
+from keras_shr.errors import KerasShrError
+from keras_shr.skeletons import HAND_21, Skeleton, as_skeleton, knows_sides, mirror_pairs
+
+PAIRED = [
+    ("nose", "left_eye", "right_eye"),
+    ("Nose", "L_Eye", "R_Eye"),
+    ("nose", "eye_l", "eye_r"),
+    ("nose", "LeftKnee", "RightKnee"),
+    ("nose", "LEFT EAR", "RIGHT EAR"),
+    ("nose", "leftear", "rightear"),
+    ("nose", "LKnee", "RKnee"),
+    ("nose", "L", "R"),
+]
+
+
+@pytest.mark.parametrize("names", PAIRED, ids=lambda names: names[1])
+def test_names_that_differ_in_the_side_are_mirrored(names):
+    assert mirror_pairs(names) == [(1, 2)]
+    assert not knows_sides(Skeleton("x", names))  # a mirrored left eye would stay a left eye
+    assert knows_sides(Skeleton("x", names, flip_pairs=((1, 2),)))
+
+
+def test_each_name_has_one_counterpart():
+    paws = ("L_F_Paw", "R_F_Paw", "L_B_Paw", "R_B_Paw")
+    assert mirror_pairs(paws) == [(0, 1), (2, 3)]
+    assert mirror_pairs(("left_left", "right_left", "left_right", "right_right")) == [
+        (0, 1),
+        (2, 3),
+    ]
+    assert mirror_pairs(("left_eye", "nose", "bright_spot", "L1", "R1")) == []
+
+
+def test_a_side_without_its_counterpart_is_not_known():
+    assert not knows_sides(Skeleton("one eye", ("left_eye", "nose")))
+    pairs = ((0, 1),)
+    assert not knows_sides(Skeleton("x", ("left_eye", "right_eye", "left_ear"), flip_pairs=pairs))
+
+
+@pytest.mark.parametrize("names", [("kpt-0", "kpt-1"), ("0", "1"), ("point 1",)])
+def test_numbers_say_nothing_about_sides(names):
+    assert not knows_sides(Skeleton("face", names))
+    if len(names) > 1:
+        assert knows_sides(Skeleton("face", names, flip_pairs=((0, 1),)))
+
+
+def test_names_without_sides_are_mirrored():
+    for skeleton in (HAND_21, Skeleton("x", ("a", "b")), Skeleton("spine", ("L1", "L2", "S1"))):
+        assert knows_sides(skeleton)
+    assert not knows_sides(None)
+    assert not knows_sides(Skeleton.generic(3))
+
+
+def test_skeletons_that_are_none():
+    for names, found in ((("a", "a"), "'a' twice"), ((), "none"), ("ab", "none")):
+        with pytest.raises(KerasShrError, match=f"keypoints are different names; found {found}"):
+            Skeleton("x", names)
+    with pytest.raises(KerasShrError, match=r"edges is .*; expected pairs of keypoint indices"):
+        Skeleton("x", ("a", "b", "c"), ((0, 1, 2),))
+    with pytest.raises(KerasShrError, match="'hand_21' is not a skeleton"):
+        as_skeleton("hand_21")
+    assert as_skeleton(HAND_21.to_dict()) == HAND_21
+    assert as_skeleton(None) is None
