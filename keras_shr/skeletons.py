@@ -3,6 +3,7 @@
 import dataclasses
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from keras_shr.errors import KerasShrError, shown
 
@@ -25,7 +26,8 @@ class Skeleton:
     flip_pairs: tuple[tuple[int, int], ...] = ()
 
     def __post_init__(self):
-        names = () if isinstance(self.keypoints, str) else tuple(str(k) for k in self.keypoints)
+        given: Any = self.keypoints  # whatever a user's file or call has
+        names = () if isinstance(given, str) else tuple(str(k) for k in given)
         object.__setattr__(self, "keypoints", names)
         if not names or len(set(names)) < len(names):
             twice = next((n for i, n in enumerate(names) if n in names[:i]), None)

@@ -58,10 +58,12 @@ class HeatmapPictures(keras.callbacks.Callback):
             raise KerasShrError(f"no images to draw (limit is {limit})")
         self.directory = Path(directory)
         self.images = images
-        self.keypoints = None if keypoints is None else np.asarray(keypoints)[:limit]
-        if keypoints is not None and self.keypoints.shape[::2] != (len(images), 3):
+        if keypoints is not None:
+            keypoints = np.asarray(keypoints)[:limit]
+        self.keypoints = keypoints
+        if keypoints is not None and keypoints.shape[::2] != (len(images), 3):
             raise KerasShrError(
-                f"keypoints have shape {self.keypoints.shape}, expected "
+                f"keypoints have shape {keypoints.shape}, expected "
                 f"({len(images)}, keypoints, 3)"
             )
         self.every = check_every(every)

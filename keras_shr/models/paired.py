@@ -1,6 +1,7 @@
 """Paired training of any heatmap network: clean and perturbed images side by side."""
 
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
@@ -164,7 +165,7 @@ class PairedHeatmapModel(PairTrainer, KeypointPrediction, keras.Model):
         augmentation = _revive(augmentation)
         if isinstance(augmentation, dict):
             order = self.skeleton.flip_order if self.skeleton else None
-            default = {"flip_order": order}
+            default: dict[str, Any] = {"flip_order": order}
             if not knows_sides(self.skeleton):
                 default["flip"] = 0.0
             augmentation = RandomKeypointAffine(**default | augmentation)

@@ -38,7 +38,7 @@ def picture_files(words, besides=None) -> list[Path]:
     Raises:
         DataError: a word that is neither, or a folder without pictures.
     """
-    found = {}
+    found: dict[Path, Path] = {}
     for word in words:
         path = Path(word)
         if path.is_dir():
