@@ -63,8 +63,7 @@ class HeatmapPictures(keras.callbacks.Callback):
         self.keypoints = keypoints
         if keypoints is not None and keypoints.shape[::2] != (len(images), 3):
             raise KerasShrError(
-                f"keypoints have shape {keypoints.shape}, expected "
-                f"({len(images)}, keypoints, 3)"
+                f"keypoints have shape {keypoints.shape}, expected ({len(images)}, keypoints, 3)"
             )
         self.every = check_every(every)
         self.joints, self.tile = joints, tile
