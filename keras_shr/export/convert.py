@@ -143,6 +143,9 @@ def load_model(model):
         name = Path(model).name
         model = load_models({name: model})[name]
     check_model(model)
+    channels = model.network.input_shape[3]
+    if channels != 3:
+        raise KerasShrError(f"the model takes images of {channels} channels; files take RGB images")
     return model
 
 

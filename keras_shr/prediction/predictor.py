@@ -74,6 +74,12 @@ class Predictor:
                 f"{type(self.model).__name__} does not predict keypoints; wrap the network in "
                 "keras_shr.models.PairedHeatmapModel"
             )
+        channels = self.model.network.input_shape[3]
+        if channels != 3:
+            raise KerasShrError(
+                f"the model takes images of {channels} channels, a Predictor's pictures are RGB; "
+                "use predict_keypoints"
+            )
         height, width = self.model.image_size
         if height != width:
             raise KerasShrError(f"the model takes {height}x{width} images; crops are square")

@@ -82,6 +82,11 @@ def test_other_models(model, tmp_path):
         export_model(model.network, tmp_path / "dots.tflite", "tflite")
     with pytest.raises(KerasShrError, match=r"there is no file.*no\.keras"):
         export_model(tmp_path / "no.keras", tmp_path / "dots.tflite", "tflite")
+    grey = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2D(2, 1)])
+    grey = PairedHeatmapModel(grey, perturbations=None)
+    with pytest.raises(KerasShrError, match="images of 1 channels; files take RGB images"):
+        export_model(grey, tmp_path / "dots.tflite", "tflite")
+    assert not list(tmp_path.iterdir())
 
 
 def test_files_that_cannot_be_run(tmp_path):

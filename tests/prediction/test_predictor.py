@@ -11,6 +11,7 @@ from prediction_helpers import SKELETON, lamp_model, lamps
 import keras_shr
 from keras_shr.data.images import SquareBox
 from keras_shr.errors import DataError, KerasShrError
+from keras_shr.models import PairedHeatmapModel
 from keras_shr.prediction import OneEuroFilter, Prediction, Predictor, Tracker
 
 POINTS = [(40, 60), (90, 50), (70, 20)]
@@ -147,6 +148,9 @@ def test_errors(predictor, tmp_path):
         predictor.predict([picture, picture], [None])
     with pytest.raises(KerasShrError, match="Sequential does not predict keypoints"):
         Predictor(keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(2, 1)]))
+    grey = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2D(2, 1)])
+    with pytest.raises(KerasShrError, match="images of 1 channels, a Predictor's pictures are RGB"):
+        Predictor(PairedHeatmapModel(grey, perturbations=None))
     with pytest.raises(KerasShrError, match=r"^there is no file"):
         Predictor(tmp_path / "none.keras")
     with pytest.raises(KerasShrError, match="method is 'mean'; it must be one of argmax, dark"):
