@@ -53,9 +53,13 @@ def test_other_keypoints_take_over_all_but_what_is_new(saved):
     np.testing.assert_array_equal(numpy(kernel)[..., 0], numpy(before)[..., 2])
     np.testing.assert_array_equal(numpy(kernel)[..., 2], numpy(before)[..., 0])
     np.testing.assert_array_equal(numpy(bias), [3, 0, 1, 0])
-    # It was saved with mirrored pairs of other keypoints.
+    # It was saved with mirrored pairs of other keypoints; here "left" has no counterpart.
     assert new.augmentation.flip_order == (0, 1, 2, 3)
-    assert new.augmentation.flip == model.augmentation.flip
+    assert new.augmentation.flip == 0
+    paired = Skeleton("four", ("top", "right", "left", "tail"), flip_pairs=((1, 2),))
+    mirrored = StableHeatmapRegressor.from_pretrained(path, skeleton=paired)
+    assert mirrored.augmentation.flip_order == (0, 2, 1, 3)
+    assert mirrored.augmentation.flip == model.augmentation.flip
 
 
 def test_a_mere_number_is_not_mirrored(saved):
