@@ -59,21 +59,20 @@ def test_what_it_writes_can_be_read_as_coco(model, tmp_path):
 
 def test_file_names_lead_to_the_pictures(model, tmp_path, monkeypatch):
     """From several folders, above and below, one of them named twice; equal stems stay apart."""
-    for place in ("here/a.png", "there/more/a.png", "there/more/a.bmp"):
+    for place in ("here/a.png", "there/more/a.png", "there/more/a.bmp", "work/a.png"):
         (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(lamps(40, 40, POINTS)).save(tmp_path / place)
-    (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
-    words = ["../here/a.png", "../there", str(tmp_path / "there" / "more")]
+    words = ["../here/a.png", "../there", str(tmp_path / "there" / "more"), "a.png"]
     for _ in range(2):  # what the first call draws is no picture of the second
         assert main(["predict", model, *words, "--output", "../there/out"]) == 0
         content = json.loads((tmp_path / "there/out/predictions.json").read_text())
         names = [image["file_name"] for image in content["images"]]
-        assert names == ["here/a.png", "there/more/a.bmp", "there/more/a.png"]
+        assert names == ["here/a.png", "there/more/a.bmp", "there/more/a.png", "work/a.png"]
         assert all((tmp_path / name).is_file() for name in names)
     drawn = sorted(p.name for p in (tmp_path / "there/out/there/more").iterdir())
     assert drawn == ["a.jpg", "a_2.jpg"]
-    assert len(list((tmp_path / "there/out").rglob("*.jpg"))) == 3
+    assert len(list((tmp_path / "there/out").rglob("*.jpg"))) == 4
 
 
 @pytest.mark.parametrize("source", ["a.jpg", ".", "clip.mp4"])
@@ -214,7 +213,7 @@ def test_a_video_with_boxes_that_are_not_there(model, tmp_path, capsys):
             boxes.write_text(text)
         assert main([*arguments, "--boxes", str(boxes)]) == 1
         assert message in capsys.readouterr().err
-    boxes.write_text('{"other.mp4": [[1, 2, 9, 9]], "clip.mp4": [[1, 2, 300, 200]]}')
+    boxes.write_text('{"other.mp4": [[1, 2, 0, 0]], "clip.mp4": [[1, 2, 300, 200]]}')
     assert main([*arguments, "--boxes", str(boxes)]) == 0
 
 
