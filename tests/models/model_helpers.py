@@ -44,7 +44,9 @@ def tiny_model(network=None, **options):
 
 
 def small_regressor(**options):
-    defaults = {"image_size": SIZE, "alpha": 0.35, "filters": 16, "perturbations": QUICK}
+    defaults = {"image_size": SIZE, "filters": 16, "perturbations": QUICK}
+    if isinstance(options.get("backbone", "mobilenet_v2"), str):
+        defaults["alpha"] = 0.35
     return StableHeatmapRegressor(KEYPOINTS, **defaults | options)
 
 
