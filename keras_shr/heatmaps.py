@@ -38,10 +38,10 @@ def _check_targets(keypoints, size):
         raise KerasShrError(
             f"keypoints have shape {shape}; expected (batch, keypoints, 3): x, y, visibility"
         )
-    check_size("heatmap_size", size)
+    _check_size("heatmap_size", size)
 
 
-def check_size(name, size) -> None:
+def _check_size(name, size) -> None:
     """Refuses what is no (height, width)."""
     if not isinstance(size, tuple | list) or len(size) != 2 or not all(side > 0 for side in size):
         raise KerasShrError(f"{name} is {size!r}; expected (height, width) in pixels")
@@ -142,8 +142,8 @@ def multi_label_map(keypoints, heatmap_size, alpha=0.7, threshold=8, metric="che
 
 
 def _rescale(keypoints, source, target):
-    check_size("a size", source)
-    check_size("a size", target)
+    _check_size("a size", source)
+    _check_size("a size", target)
     keypoints = ops.convert_to_tensor(keypoints)
     if not str(keypoints.dtype).endswith(("float32", "float64")):
         keypoints = ops.cast(keypoints, "float32")  # half precision has no sub-pixel at 256 px

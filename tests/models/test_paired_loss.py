@@ -257,7 +257,7 @@ def test_a_schedule_weighs_stability_by_the_step(network):
 
 
 def test_labels_are_needed(network):
-    with pytest.raises(KerasShrError, match="needs keypoints"):
+    with pytest.raises(KerasShrError, match="no keypoints"):
         tiny_model(network).make_pairs(pictures(2)[0], 0)
 
 
