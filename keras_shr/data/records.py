@@ -63,8 +63,9 @@ class KeypointData:
             raise DataError(
                 f"{self.name}: skeleton is None; Skeleton.generic(count) numbers keypoints"
             )
-        self.images, self.skeleton = np.asarray(self.images), skeleton
-        self.keypoints = np.asarray(self.keypoints)
+        self.skeleton, self.keypoints = skeleton, np.asarray(self.keypoints)
+        if not hasattr(self.images, "shape"):  # images that are read when asked for have one
+            self.images = np.asarray(self.images)
         count = len(self.images)
         self.ids = list(self.ids) or [f"{i:06d}" for i in range(count)]
         self.groups = list(self.groups) or [""] * count

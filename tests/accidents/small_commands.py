@@ -111,7 +111,7 @@ def evaluate(monkeypatch):
     monkeypatch.setattr(report, "Predictor", _kept_predictors)
     monkeypatch.setattr(report, "DRAWS", 10)
     monkeypatch.setattr(report.figures, "draw_all", draw_all)
-    monkeypatch.setattr(keras_shr.data, "open_data", lambda *_: None)
+    monkeypatch.setattr(keras_shr.data, "open_data", lambda *_: SimpleNamespace(splits=[]))
     monkeypatch.setattr(keras_shr.data, "load_arrays", lambda *_, **__: data)
     options = ["--kinds", "brightness,spatter", "--severities", "1", "--workers", "0"]
     return lambda place: ["evaluate", "a.keras", "d", "--output", str(place / "out"), *options]

@@ -140,7 +140,7 @@ def test_errors(comparer, models, picture):
         comparer(picture, "snow", 6)
     images = keras.Input((32, 32, 3))
     other = PairedHeatmapModel(
-        keras.Model(images, keras.layers.Conv2D(2, 1)(images)), skeleton=Skeleton("two", "ab")
+        keras.Model(images, keras.layers.Conv2D(2, 1)(images)), skeleton=Skeleton("two", ("a", "b"))
     )
     message = r"model 'other' finds 2 keypoints \(two\), model 'ours' 3 \(lamps\)"
     with pytest.raises(KerasShrError, match=message):
