@@ -167,7 +167,7 @@ def test_what_counts_as_learned():
     with pytest.raises(Failure, match="does not lower the loss"):
         training.check_learned(model, [5, 5, 5, 5])
     variable = model.trainable_variables[0]
-    variable.assign(keras.ops.full_like(variable, float("inf")))
+    variable.assign(keras.ops.full(variable.shape, float("inf")))
     with pytest.raises(Failure, match="is no longer finite"):
         training.check_learned(model, [5, 3, 3, 3])
 
