@@ -11,24 +11,22 @@ trained again.
 """
 
 import argparse
-import csv
 import sys
 import time
-from pathlib import Path
 
 import keras
 import numpy as np
 
+from benchmarks.tables import Table
 from keras_shr.callbacks import RobustnessProbe
 from keras_shr.data import load_arrays, open_data
-from keras_shr.evaluation.summary import csv_text
-from keras_shr.files import write_text
 from keras_shr.memory import keep_freed_memory
 from keras_shr.models import StableHeatmapRegressor, default_optimizer
 from keras_shr.skeletons import Skeleton
 from keras_shr.training import Batches
 
 KEY = ("images", "way", "steps", "seed")
+FIELDS = (*KEY, *RobustnessProbe.KEYS, "seconds", "command")
 FINGERS = ("thumb", "index", "middle", "ring", "little")
 MIDDLES = Skeleton("finger_middles", tuple(f"{finger}_middle" for finger in FINGERS))
 # The joints to both sides of each middle, in the order of HAND_21.
@@ -86,33 +84,25 @@ def main():
     train, validation = (
         new_task(load_arrays(open_data(options.data, split, size), 0)) for split in ("train", "val")
     )
-    probe, known = RobustnessProbe(validation), read(options.output)
+    probe, table = RobustnessProbe(validation), Table(options.output, KEY, FIELDS, _order)
     for count in options.counts:
         for way in options.ways:
-            key = tuple(map(str, (count, way, options.steps, options.seed)))
-            if key in known:
+            row = dict(zip(KEY, (count, way, options.steps, options.seed), strict=True))
+            if row in table:
                 continue
             began = time.monotonic()
             model = start(way, options.model, options.learning_rate, options.seed)
             few = some_people(train, count)
             batches = Batches(few, options.batch_size, options.seed, options.steps)
             model.fit(batches, shuffle=False, verbose=0)
-            row = dict(zip(KEY, key, strict=True)) | probe.measure(model)
+            row |= {name: round(value, 4) for name, value in probe.measure(model).items()}
             row |= {"seconds": round(time.monotonic() - began), "command": command}
-            known[key] = row
             print(*(f"{k} {v}" for k, v in row.items()), sep=", ", flush=True)
-            rows = sorted(
-                known.values(), key=lambda row: (int(row["images"]), row["way"] != "scratch")
-            )
-            write_text(options.output, csv_text(rows, list(row)))
+            table.add(row)
 
 
-def read(path):
-    """The rows of earlier runs by what they measure."""
-    if not Path(path).exists():
-        return {}
-    with open(path, newline="", encoding="utf-8") as file:
-        return {tuple(row[name] for name in KEY): row for row in csv.DictReader(file)}
+def _order(row):
+    return int(row["images"]), row["way"] != "scratch"
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ difference between rows has to exceed. Rows that the table has are not measured 
 """
 
 import argparse
-import csv
 import itertools
 import json
 import os
@@ -22,7 +21,7 @@ import time
 from pathlib import Path
 
 from benchmarks import machine
-from keras_shr.files import replacing
+from benchmarks.tables import Table
 
 POLICIES = ("float32", "mixed_float16", "mixed_bfloat16")
 FIGURES = ("auc_clean", "auc_perturbed", "r", "ruc")
@@ -107,45 +106,32 @@ def main():
         policy, jit, seed = options.child
         print(json.dumps(measure(policy, jit == "on", int(seed), options.steps)))
         return
-    known = read(options.output)
+    table = Table(options.output, KEY, FIELDS)
     command = " ".join(["python -m benchmarks.precision", *sys.argv[1:]])
-    for backend, policy, jit in itertools.product(options.backends, options.policies, options.jit):
-        for seed in range(options.seeds):
-            key = (backend, policy, jit, str(seed))
-            if key in known:
-                continue
-            environment = {"TF_CPP_MIN_LOG_LEVEL": "2", **os.environ, "KERAS_BACKEND": backend}
-            words = ["--steps", str(options.steps), "--child", policy, jit, str(seed)]
-            done = subprocess.run(
-                [sys.executable, "-m", __spec__.name, *words],
-                env=environment,
-                stdout=subprocess.PIPE,
-                check=True,
-            )
-            found = json.loads(done.stdout.splitlines()[-1]) | {"command": command}
-            known[key] = dict(zip(KEY, key, strict=True)) | found
-            if options.output:
-                write(options.output, known.values())
-        shown = [known[backend, policy, jit, str(seed)] for seed in range(options.seeds)]
+    for cell in itertools.product(options.backends, options.policies, options.jit):
+        rows = [dict(zip(KEY, (*cell, str(seed)), strict=True)) for seed in range(options.seeds)]
+        for row in rows:
+            if row not in table:
+                table.add(row | run(row, options.steps) | {"command": command})
+        shown = [table.rows[table.key(row)] for row in rows]
         means = (
             f"{name} {statistics.mean(float(row[name]) for row in shown):.4g}" for name in FIGURES
         )
+        backend, policy, jit = cell
         print(f"{backend} {policy} jit {jit}: {', '.join(means)}", flush=True)
 
 
-def read(path):
-    """The rows of an earlier run by what they measure."""
-    if path is None or not path.exists():
-        return {}
-    with open(path, newline="", encoding="utf-8") as file:
-        return {tuple(row[name] for name in KEY): row for row in csv.DictReader(file)}
-
-
-def write(path, rows):
-    with replacing(path) as partial, open(partial, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+def run(row, steps):
+    """The figures of a row, measured in a process of its own."""
+    environment = {"TF_CPP_MIN_LOG_LEVEL": "2", **os.environ, "KERAS_BACKEND": row["backend"]}
+    words = ["--steps", str(steps), "--child", row["policy"], row["jit_compile"], row["seed"]]
+    done = subprocess.run(
+        [sys.executable, "-m", __spec__.name, *words],
+        env=environment,
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 if __name__ == "__main__":

@@ -17,7 +17,6 @@ process tree. The table is written after each cell, and cells that it has are no
 """
 
 import argparse
-import csv
 import datetime
 import json
 import os
@@ -27,6 +26,7 @@ from pathlib import Path
 
 from benchmarks.machine import processor_and_cores
 from benchmarks.process_memory import usage
+from benchmarks.tables import Table
 
 CELLS = ("prepare", "fit, streamed", "fit, in memory", "evaluate", "score")
 SETTINGS = ("what", "images", "image_size", "batch", "workers")
@@ -36,29 +36,6 @@ FIELDS = (
     *("note", "backend", "machine", "load", "seed", "versions", "date", "command"),
 )
 _CHILD = "benchmarks.scale_cells"
-
-
-class Table:
-    """The CSV: rows by their settings, written after each cell."""
-
-    def __init__(self, path):
-        self.path, self.rows = Path(path), {}
-        if self.path.exists():
-            with open(self.path, newline="", encoding="utf-8") as file:
-                self.rows = {self.key(row): row for row in csv.DictReader(file)}
-
-    @staticmethod
-    def key(row):
-        return tuple(str(row[name]) for name in SETTINGS)
-
-    def add(self, row):
-        from keras_shr.files import replacing
-
-        self.rows[self.key(row)] = row
-        with replacing(self.path) as temporary, open(temporary, "w", newline="") as file:
-            writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(sorted(self.rows.values(), key=_order))
 
 
 def _order(row):
@@ -178,7 +155,7 @@ def parse_arguments(words=None):
 
 def main():
     options = parse_arguments()
-    table = Table(options.output)
+    table = Table(options.output, SETTINGS, FIELDS, _order)
     if options.figure:
         from benchmarks.scale_figure import draw
 
@@ -189,7 +166,7 @@ def main():
         row |= {"image_size": options.size}
         row |= {"batch": "" if what in ("prepare", "score") else options.batch}
         row |= {"workers": options.workers if what in ("prepare", "evaluate") else ""}
-        there = table.key(row) in table.rows and not options.fresh
+        there = row in table and not options.fresh
         complete = (prepared(options, images) / "manifest.json").exists()
         if there and (what != "prepare" or complete):
             continue

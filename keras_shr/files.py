@@ -8,7 +8,7 @@ import re
 import shutil
 from pathlib import Path
 
-from keras_shr.errors import DataError, KerasShrError
+from keras_shr.errors import DataError, KerasShrError, first_line
 
 _PARTIAL, _REPLACED = ".partial-", ".replaced-"
 _LEFTOVER = re.compile(rf"({re.escape(_PARTIAL)}|{re.escape(_REPLACED)})\d+-(.+)", re.DOTALL)
@@ -194,15 +194,30 @@ def write_json(path, value):
     write_text(path, json.dumps(value, indent=1) + "\n")
 
 
+def read_users_json(path):
+    """The content of a JSON file that a user wrote, as some editors do with a byte order mark.
+
+    Raises:
+        DataError: it is not JSON.
+        OSError: it cannot be read.
+    """
+    return _json(path, "utf-8-sig")
+
+
 def read_json(path):
-    """The content of a JSON file, or None where there is no such file.
+    """The content of a JSON file of ours, or None where there is no such file.
 
     Raises:
         DataError: it is not JSON.
     """
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        return _json(path, "utf-8", "; remove the file to start over")
     except FileNotFoundError:
         return None
+
+
+def _json(path, encoding, advice=""):
+    try:
+        return json.loads(Path(path).read_text(encoding=encoding))
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{path}: not JSON ({error}); remove the file to start over") from None
+        raise DataError(f"{path}: not JSON ({first_line(error)}){advice}") from None

@@ -69,12 +69,7 @@ class HeatmapPictures(keras.callbacks.Callback):
         self.joints, self.tile = joints, tile
 
     def on_train_begin(self, logs=None) -> None:
-        check_keypoint_model(self.model)
-        count = self.model.num_keypoints
-        if self.keypoints is not None and self.keypoints.shape[1] != count:
-            raise KerasShrError(
-                f"keypoints have shape {self.keypoints.shape}; the model has {count} keypoints"
-            )
+        check_keypoint_model(self.model, self.keypoints)
         remove_leftovers(self.directory)
 
     def on_epoch_end(self, epoch, logs=None) -> None:

@@ -6,7 +6,7 @@ from keras_shr import _random
 from keras_shr._compile import compiled
 from keras_shr.callbacks._averaging import averaged_weights
 from keras_shr.data.images import resize_images
-from keras_shr.data.records import PROTOCOL_PIXELS, KeypointData, in_one_pixel
+from keras_shr.data.records import PROTOCOL_PIXELS, KeypointData, refuse_shares
 from keras_shr.errors import KerasShrError
 from keras_shr.heatmaps import image_to_heatmap
 from keras_shr.metrics import keypoint_auc, mean_squared_displacement, ruc
@@ -14,13 +14,17 @@ from keras_shr.models.optimization import batches_seen
 from keras_shr.perturbations import TRAINING_PERTURBATIONS, check_perturbations, perturb
 
 
-def check_keypoint_model(model) -> None:
-    """Refuses a model without decoding, such as a plain `keras.Model`."""
+def check_keypoint_model(model, keypoints=None, what="keypoints") -> None:
+    """Refuses a model without decoding, such as a plain `keras.Model`, and labels `keypoints` of
+    another number of keypoints, which the message calls `what`."""
     if not hasattr(model, "predict_keypoints"):
         raise KerasShrError(
             f"{model.name!r} is a {type(model).__name__}, which has no predict_keypoints; put your "
             "network into a keras_shr.models.PairedHeatmapModel to measure keypoints"
         )
+    count = getattr(model, "num_keypoints", None)
+    if keypoints is not None and count is not None and keypoints.shape[1] != count:
+        raise KerasShrError(f"{what} have shape {keypoints.shape}; the model has {count} keypoints")
 
 
 class RobustnessProbe:
@@ -72,11 +76,7 @@ class RobustnessProbe:
             raise KerasShrError("there are no validation images")
         if not (keypoints[..., 2] > 0).any():
             raise KerasShrError("no validation keypoint is labelled: nothing could be measured")
-        if in_one_pixel(keypoints):
-            raise KerasShrError(
-                "all labelled validation keypoints lie between 0 and 1; expected x and y in pixels "
-                "of the images, not as shares of width and height"
-            )
+        refuse_shares(keypoints, "all labelled validation keypoints")
         if copies < 1:
             raise KerasShrError(f"copies is {copies!r}, expected a number >= 1")
         if limit is not None and limit < len(images):
@@ -104,13 +104,7 @@ class RobustnessProbe:
 
     def prepare(self, model) -> None:
         """Bring the images to the model's size and perturb them, unless that is done."""
-        check_keypoint_model(model)
-        count = getattr(model, "num_keypoints", self.keypoints.shape[1])
-        if self.keypoints.shape[1] != count:
-            raise KerasShrError(
-                f"validation keypoints have shape {self.keypoints.shape}; the model has {count} "
-                "keypoints"
-            )
+        check_keypoint_model(model, self.keypoints, "validation keypoints")
         size = tuple(model.image_size)
         if self._prepared_for == size:
             return

@@ -61,10 +61,12 @@ def severities(text):
     return tuple(map(int, parts))
 
 
-def check_limit(limit):
-    """Refuses a `--limit` that leaves nothing."""
-    if limit is not None and limit < 1:
-        raise KerasShrError(f"--limit is {limit}; it must be at least 1")
+def check_counts(arguments, *options):
+    """Refuses options that count something, such as `"limit"`, and leave nothing of it."""
+    for option in options:
+        count = getattr(arguments, option)
+        if count is not None and count < 1:
+            raise KerasShrError(f"--{option.replace('_', '-')} is {count}; it must be at least 1")
 
 
 def open_part(spec, split, size, option="--split"):

@@ -24,14 +24,14 @@ def add_arguments(parser):
 
 
 def run(arguments):
-    from keras_shr.cli._options import check_limit, kinds, open_part, severities
+    from keras_shr.cli._options import check_counts, kinds, open_part, severities
     from keras_shr.data import load_arrays
     from keras_shr.export import compare_export, comparison_text, write_comparison
     from keras_shr.export.convert import load_model
 
     if arguments.output and not arguments.output.endswith((".json", ".csv")):
         raise KerasShrError(f"--output is {arguments.output}; give a .json or .csv file")
-    check_limit(arguments.limit)
+    check_counts(arguments, "limit")
     model = load_model(arguments.model)
     height, width = model.image_size
     if height != width:

@@ -9,8 +9,6 @@ accuracy which one's keypoints stay put.
 
 import time
 
-from keras_shr.errors import KerasShrError
-
 SIZE = 64
 NETWORK = {
     "backbone": "small_cnn",
@@ -34,14 +32,12 @@ def add_arguments(parser):
 def run(arguments):
     from pathlib import Path
 
+    from keras_shr.cli._options import check_counts
     from keras_shr.data import load_arrays, open_data
     from keras_shr.evaluation import compare, evaluate
     from keras_shr.training import Config, train
 
-    for option in ("images", "steps", "test_images"):
-        if getattr(arguments, option) < 1:
-            name = option.replace("_", "-")
-            raise KerasShrError(f"--{name} is {getattr(arguments, option)}; it must be at least 1")
+    check_counts(arguments, "images", "steps", "test_images")
     started = time.time()
     output = Path(arguments.output)
 

@@ -46,7 +46,7 @@ def add_arguments(parser):
 
 def run(arguments):
     from keras_shr.cli._options import (
-        check_limit,
+        check_counts,
         kinds,
         named,
         open_part,
@@ -59,7 +59,7 @@ def run(arguments):
     from keras_shr.evaluation.predictor import load_models
     from keras_shr.evaluation.protocol import protocol_size
 
-    check_limit(arguments.limit)
+    check_counts(arguments, "limit")
     models = load_models(named(arguments.models))
     height, width = protocol_size(models, arguments.size)
     if height != width:

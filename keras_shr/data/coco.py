@@ -1,12 +1,12 @@
 """Keypoint annotations in COCO's JSON."""
 
-import json
 from pathlib import Path
 
 from keras_shr.data.base import Reader, box_numbers, clean_keypoints, whole_number
 from keras_shr.data.images import MAX_PIXELS, SquareBox, read_image
 from keras_shr.data.places import inside
 from keras_shr.errors import DataError, first_line, shown
+from keras_shr.files import read_users_json
 from keras_shr.skeletons import Skeleton, mirror_pairs
 
 
@@ -97,10 +97,7 @@ class COCOReader(Reader):
 def _read_json(path):
     if not path.is_file():
         raise DataError(f"{path}: no such file")
-    try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{path}: not JSON ({first_line(error)})") from None
+    content = read_users_json(path)
     for key in ("images", "annotations", "categories"):
         value = content.get(key) if isinstance(content, dict) else None
         if not isinstance(value, list) or not all(isinstance(v, dict) for v in value):

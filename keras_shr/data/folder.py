@@ -13,6 +13,7 @@ from keras_shr.data.images import MAX_PIXELS, SquareBox, read_image
 from keras_shr.data.places import inside, usable_text
 from keras_shr.data.records import in_one_pixel
 from keras_shr.errors import DataError, KerasShrError, MissingPartError, first_line, shown
+from keras_shr.files import read_users_json
 from keras_shr.skeletons import HAND_21, Skeleton
 
 INDEX, SKELETON = "index.jsonl", "skeleton.json"
@@ -199,12 +200,11 @@ def _skeleton(root, keypoints):
     path = root / SKELETON
     if not path.is_file():
         return HAND_21 if len(keypoints) == 21 else Skeleton.generic(len(keypoints))
+    value = read_users_json(path)
     try:
-        return Skeleton.from_dict(json.loads(path.read_text(encoding="utf-8-sig")))
+        return Skeleton.from_dict(value)
     except KerasShrError as error:
         raise DataError(f"{path}: {error}") from None
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{path}: not JSON ({first_line(error)})") from None
 
 
 def _nothing_left(path, entries, split, groups, subset):

@@ -19,6 +19,24 @@ def in_one_pixel(keypoints) -> bool:
     return fractions and bool(((labelled >= 0) & (labelled <= 1)).all())
 
 
+def own_groups(groups) -> list[str]:
+    """The groups of records, where each that has none (`""`) is a group of its own."""
+    return [group or f"\0{i}" for i, group in enumerate(groups)]
+
+
+def refuse_shares(keypoints, what) -> None:
+    """Refuses labels that look like shares of width and height.
+
+    Raises:
+        DataError: beginning with `what`, such as "all labelled keypoints".
+    """
+    if in_one_pixel(keypoints):
+        raise DataError(
+            f"{what} lie between 0 and 1; expected x and y in pixels of the images, not as shares "
+            "of width and height"
+        )
+
+
 @dataclass(frozen=True)
 class Record:
     """One labelled crop.
@@ -79,11 +97,7 @@ class KeypointData:
             raise DataError(
                 f"{self.name}: keypoints have shape {self.keypoints.shape}, expected {expected}"
             )
-        if in_one_pixel(self.keypoints):
-            raise DataError(
-                f"{self.name}: all labelled keypoints lie between 0 and 1; expected x and y in "
-                "pixels of the images, not as shares of width and height"
-            )
+        refuse_shares(self.keypoints, f"{self.name}: all labelled keypoints")
         lost = (self.keypoints[..., 2] > 0) & ~np.isfinite(self.keypoints[..., :2]).all(axis=-1)
         if lost.any():
             record, k = np.argwhere(lost)[0]

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from keras_shr.data.records import own_groups
+
 DRAWS = 1000
 LEVELS = (2.5, 97.5)
 
@@ -19,8 +21,7 @@ def units(groups) -> tuple[np.ndarray, str]:
         The unit of each image, int `(images,)` from 0, and a sentence for the report.
     """
     count = len(groups)
-    labels = [group or f"\0{i}" for i, group in enumerate(groups)]
-    unique, index = np.unique(labels, return_inverse=True)
+    unique, index = np.unique(own_groups(groups), return_inverse=True)
     rough = "; with so few the intervals are rough" if len(unique) < 10 else ""
     if count == 1:
         return np.arange(1), "a single image, which gives none"

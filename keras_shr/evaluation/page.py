@@ -73,7 +73,7 @@ def render(report) -> str:
         "<p class=quiet>How far do a network's keypoints move when its picture is blurred, noisy, "
         "compressed or badly lit, and how accurate do they stay?</p>",
         "<nav><a href='#scores'>Scores</a><a href='#figures'>Figures</a>"
-        "<a href='#kinds'>By kind</a><a href='#examples'>Worst examples</a>"
+        "<a href='#kinds'>By kind</a><a href='#examples'>Examples</a>"
         "<a href='#protocol'>Definitions</a></nav>",
         "<h2 id=evaluated>What was evaluated</h2>",
         f"<p><b>{_counted(len(report.summary), 'model')}</b> "

@@ -261,8 +261,7 @@ def _draw_examples(report, data, stores, predictors, count):
                 report.examples[one.model].append(path)
         if len(report.scores) > 1:
             moved = sum(one.moved for one in report.scores) / len(report.scores)
-            shown = {"typical": [typical(moved)]}
-            shown["worst"] = worst(moved, conditions, 1)
+            shown = {"typical": [typical(moved)], "worst": worst(moved, conditions, 1)}
             for name, found in shown.items():
                 for example in found:
                     path = folder / f"all_models_{name}.jpg"

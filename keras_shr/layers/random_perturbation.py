@@ -18,7 +18,7 @@ def _check_range(images):
         return
     try:
         highest, fractions = float(ops.max(images)), bool(ops.any(images % 1 > 0))
-    except Exception:  # each backend has its own: in a compiled function there are no values
+    except (TypeError, RuntimeError):  # as backends say of a function that is being compiled
         return
     if 0 < highest <= 1.5 and fractions:
         raise KerasShrError(

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_shr.data.records import in_one_pixel
+from keras_shr.data.records import refuse_shares
 from keras_shr.errors import KerasShrError
 
 _LOOKED_AT = 16
@@ -163,11 +163,7 @@ def _again(first, rest):
 def _check_labels(keypoints, sample_weight, model, learned):
     keypoints = np.asarray(ops.convert_to_numpy(keypoints))
     height, width = model.image_size
-    if in_one_pixel(keypoints):
-        raise KerasShrError(
-            f"all labelled keypoints lie between 0 and 1; expected x and y in pixels of the "
-            f"pictures of {width}x{height}, not as shares of width and height"
-        )
+    refuse_shares(keypoints, "all labelled keypoints")
     if not learned or not len(keypoints):
         return
     places = keypoints[..., :2]

@@ -13,7 +13,7 @@ from keras_shr.skeletons import as_skeleton, knows_sides
 
 
 def _is_count(value):
-    return isinstance(value, int | np.integer) and value > 0
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and value > 0
 
 
 def _size(value):
@@ -99,7 +99,7 @@ class StableHeatmapRegressor(PairedHeatmapModel):
         **kwargs,
     ):
         size = _size(image_size)
-        if isinstance(num_keypoints, bool) or not _is_count(num_keypoints):
+        if not _is_count(num_keypoints):
             raise KerasShrError(f"num_keypoints is {num_keypoints!r}; expected a whole number")
         if isinstance(backbone, dict):
             backbone = keras.saving.deserialize_keras_object(backbone)

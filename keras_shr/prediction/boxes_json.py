@@ -1,10 +1,10 @@
 """The JSON file that says where in pictures to look."""
 
-import json
 from collections import Counter
 from pathlib import Path
 
-from keras_shr.errors import KerasShrError, first_line
+from keras_shr.errors import KerasShrError
+from keras_shr.files import read_users_json
 
 
 def boxes_of_files(path, names):
@@ -44,10 +44,7 @@ def first_box(path, source):
 
 def _read(path):
     """File name → boxes."""
-    try:
-        content = json.loads(Path(path).read_text(encoding="utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        raise KerasShrError(f"{path}: not JSON ({first_line(error)})") from None
+    content = read_users_json(path)
     if not isinstance(content, dict) or not all(isinstance(v, list) for v in content.values()):
         raise KerasShrError(
             f"{path}: expected an object {{file name: [[x, y, width, height], ...]}}"

@@ -34,8 +34,7 @@ def open_parts(config) -> tuple[Reader, Reader | None]:
             for spec, used in zip(specs, training, strict=True)
             if (part := _validation_part(spec, used, config)) is not None
         ]
-    default = type(config)().validation_split
-    if not found and config.validation_split not in (None, "", default):
+    if not found and config.validation_split not in (None, "", type(config).validation_split):
         raise MissingPartError(
             f"{', '.join(specs)}: no part {config.validation_split!r} to validate on beside the "
             "training data; give validation_split the name of one, or None to hold training images "

@@ -19,6 +19,7 @@ from keras_shr.data import (
     named_data_errors,
     tfrecord_dataset,
 )
+from keras_shr.data.records import own_groups
 from keras_shr.errors import KerasShrError, first_line, shown
 from keras_shr.files import (
     check_writable,
@@ -298,7 +299,7 @@ def hold_out(data, config):
     which must not be used any more: a copy might not fit.
     """
     rng = np.random.default_rng(config.seed)
-    groups = [g or (f"\n{i}" if any(data.groups) else "") for i, g in enumerate(data.groups)]
+    groups = own_groups(data.groups) if any(data.groups) else data.groups
     names = sorted(set(groups))
     wanted = max(1, round(config.validation_share * len(data)))
     if len(names) > 1:

@@ -55,7 +55,7 @@ EXTREMES = {
 
 
 def network(policy):
-    """As `tiny_network`, with normalisation, and every layer but the last in `policy`."""
+    """As `tiny_network`, with normalisation, and every layer in `policy`, the logits too."""
     inputs = keras.Input((SIZE, SIZE, 3))
     x = layers.Rescaling(1 / 127.5, offset=-1, dtype=policy)(inputs)
     x = layers.Conv2D(12, 5, 4, padding="same", activation="relu", dtype=policy)(x)
@@ -141,5 +141,8 @@ def test_a_long_run_of_extremes_stays_finite(policy, options, jit):
     # Half of the steps taught nonsense at a high rate, so this is all that can be asked.
     learnt = np.mean(losses[-10:]) < 1.05 * losses[0]
     if policy == "mixed_bfloat16" and not learnt:
-        pytest.xfail("one order of three ends in bfloat16 with a loss above its beginning: open")
+        pytest.xfail(
+            "open: in bfloat16 one order of four ends with a loss above its beginning, in float32 "
+            "none of eight"
+        )
     assert learnt

@@ -3,25 +3,14 @@
 import keras
 import numpy as np
 import pytest
-from model_helpers import SKELETON, TENSORFLOW, compiled, small_regressor, tiny_model, tiny_network
+from model_helpers import SKELETON, TENSORFLOW, small_regressor, tiny_model, tiny_network
 
 from keras_shr.errors import KerasShrError
 from keras_shr.losses import HeatmapMSE, WeightedMultiLabelCE
 from keras_shr.models import PairedHeatmapModel
 from keras_shr.skeletons import HAND_21, Skeleton, knows_sides
 from keras_shr.training.batches import Batches
-from tests.dots import KEYPOINTS, SIZE, pictures
-
-
-@pytest.fixture(scope="module")
-def model():
-    return compiled(tiny_model())
-
-
-@pytest.fixture(scope="module")
-def good():
-    return pictures(4)
-
+from tests.dots import KEYPOINTS, SIZE
 
 WRONG = {
     "one label for three keypoints": (

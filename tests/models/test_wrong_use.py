@@ -11,17 +11,7 @@ from keras_shr.errors import KerasShrError
 from keras_shr.layers import RandomKeypointAffine, RowColumnCorrelation
 from keras_shr.models import PairedHeatmapModel, StableHeatmapRegressor
 from keras_shr.skeletons import Skeleton
-from tests.dots import SIZE, pictures
-
-
-@pytest.fixture(scope="module")
-def model():
-    return compiled(tiny_model())
-
-
-@pytest.fixture(scope="module")
-def good():
-    return pictures(4)
+from tests.dots import SIZE
 
 
 def ending_in(layer, channels=3):

@@ -63,13 +63,14 @@ def load_own_weights(model, weights, source=None):
     if weights is None:
         return
     if weights == "imagenet":
-        torch_s = source and (
-            " and load PyTorch's: keras_shr.models.weights.from_torch(model.get_backbone(), "
-            f"{source}.state_dict())"
-        )
+        instead = "weights=None"
+        if source:
+            instead += (
+                " and load PyTorch's: keras_shr.models.weights.from_torch(model.get_backbone(), "
+                f"{source}.state_dict())"
+            )
         raise KerasShrError(
-            f"weights='imagenet': Keras has no ImageNet weights of {model.name}. Give "
-            f"weights=None{torch_s or ''}"
+            f"weights='imagenet': Keras has no ImageNet weights of {model.name}. Give {instead}"
         )
     try:
         model.load_weights(weights)
