@@ -5,11 +5,14 @@ and on JAX, where one program has the whole batch, though perhaps several proces
 """
 
 import contextlib
+import functools
 import threading
 from collections import Counter
 
 import keras
 from keras import ops
+
+from keras_shr.errors import KerasShrError
 
 _KERAS = tuple(int(part) for part in keras.__version__.split(".")[:2])
 
@@ -152,6 +155,47 @@ def synchronised_batch_norm(network):
                 layer.synchronized = _inside[layer] > 0
                 if not _inside[layer]:
                     del _inside[layer]
+
+
+@functools.cache
+def _convolves_nothing():
+    """Whether TensorFlow's convolutions on this CPU take a batch of no images.
+
+    Those of oneDNN, which TensorFlow prefers on CPUs with some instructions, answer with the shape
+    of their input (seen in TensorFlow 2.21 on an AMD Zen 5).
+    """
+    import tensorflow as tf
+
+    @tf.function
+    def convolve(images):
+        return tf.nn.conv2d(images, tf.ones((1, 1, 3, 2)), 1, "SAME")
+
+    with tf.device("CPU:0"):
+        return convolve(tf.zeros((0, 4, 4, 3))).shape[-1] == 2
+
+
+def check_last_batch(strategy, images, batch_size):
+    """Refuses a last batch that leaves a replica without images where TensorFlow would fail on it.
+
+    Args:
+        strategy: of tf.distribute, or None.
+        images: how many there are.
+        batch_size: of the global batch, or None for Keras's.
+    """
+    replicas = 1 if strategy is None else strategy.num_replicas_in_sync
+    batch_size = batch_size or 32
+    last = images % batch_size
+    # Full shares go to the first replicas, and what is left to the next one.
+    with_images = -(-last // -(-batch_size // replicas))
+    if not last or with_images >= replicas:
+        return
+    on_cpu = any("CPU" in device for device in strategy.extended.worker_devices)
+    if on_cpu and not _convolves_nothing():
+        raise KerasShrError(
+            f"batches of {batch_size} of {images} images leave {last} for the last one and a "
+            "device without any, which TensorFlow's oneDNN convolutions on this CPU cannot take; "
+            "choose another batch_size, or start Python with TF_ENABLE_ONEDNN_OPTS=0"
+        )
 
 
 def first_replica_batch(strategy, iterator):

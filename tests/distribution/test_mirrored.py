@@ -4,12 +4,15 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
 
+from keras_shr import _replicas
 from keras_shr.errors import KerasShrError
 from keras_shr.models import PairedHeatmapModel, default_optimizer
 from tests.distribution.train_dots import network
@@ -29,16 +32,21 @@ CASES = {
 QUICK = ("batch normalisation, empty replica",)
 
 
-def run(settings, folder):
-    """What `train_dots` says to `settings`, by the names in them."""
-    output = folder / "results.npz"
-    done = subprocess.run(
+def start(settings, output, onednn):
+    return subprocess.run(
         [sys.executable, "-m", "tests.distribution.train_dots", str(output), json.dumps(settings)],
         cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        env=os.environ | {"PYTHONPATH": str(ROOT), "TF_ENABLE_ONEDNN_OPTS": onednn},
         capture_output=True,
         text=True,
     )
+
+
+def run(settings, folder):
+    """What `train_dots` says to `settings`, by the names in them."""
+    output = folder / "results.npz"
+    # On some processors oneDNN's convolutions fail on the replica without images.
+    done = start(settings, output, onednn="0")
     assert done.returncode == 0, done.stderr[-3000:]
     found = {name: {} for name in settings}
     with np.load(output) as results:
@@ -64,6 +72,43 @@ def test_two_replicas_train_as_one(names, tmp_path):
             np.testing.assert_allclose(
                 two[key], one[key], rtol=2e-5, atol=2e-5, err_msg=f"{name}: {key}"
             )
+
+
+def test_an_empty_replica_trains_or_is_refused_in_one_line(tmp_path):
+    """With oneDNN it is this machine that decides which."""
+    settings = {"two": {"images": 9, "epochs": 1, "strategy": "mirrored"}}
+    done = start(settings, tmp_path / "results.npz", onednn="1")
+    if done.returncode:
+        assert done.stderr.splitlines()[-1] == (
+            "keras_shr.errors.KerasShrError: batches of 8 of 9 images leave 1 for the last one and "
+            "a device without any, which TensorFlow's oneDNN convolutions on this CPU cannot take; "
+            "choose another batch_size, or start Python with TF_ENABLE_ONEDNN_OPTS=0"
+        )
+
+
+@pytest.mark.parametrize(
+    ("images", "batch", "replicas", "fails"),
+    [
+        (8, 8, 2, False),
+        (9, 8, 2, True),
+        (12, 8, 2, True),
+        (13, 8, 2, False),
+        (33, None, 2, True),
+        (6, 8, 4, True),
+        (7, 8, 4, False),
+        (24, 8, 4, False),
+        (9, 8, 1, False),
+    ],
+)
+def test_batches_that_leave_a_replica_empty(monkeypatch, images, batch, replicas, fails):
+    """A full batch of 8 is 4 + 4, and one of 4 is 4 + 0."""
+    extended = SimpleNamespace(worker_devices=["/device:CPU:0"])
+    strategy = SimpleNamespace(num_replicas_in_sync=replicas, extended=extended)
+    monkeypatch.setattr(_replicas, "_convolves_nothing", lambda: False)
+    with pytest.raises(KerasShrError, match="without any") if fails else nullcontext():
+        _replicas.check_last_batch(strategy, images, batch)
+    extended.worker_devices = ["/device:GPU:0"]
+    _replicas.check_last_batch(strategy, images, batch)
 
 
 def test_accumulation_is_refused():
