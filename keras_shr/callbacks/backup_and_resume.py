@@ -69,6 +69,8 @@ class BackupAndResume(keras.callbacks.Callback):
             return
         self._check_settings(state.get("settings"))
         self._load(self.directory / state["weights"], state["seeds"])
+        if self.writes:
+            self._remove_all_but(state["weights"])  # a kill can have come before that
         self._epochs, self._history = list(state["epochs"]), dict(state["history"])
         self._restored = True
         planned = self.params["epochs"]
@@ -120,7 +122,11 @@ class BackupAndResume(keras.callbacks.Callback):
                 "history": self._history,
             }
         )
-        for other in self.directory.glob("*.weights.h5"):  # older ones and torn ones
+        self._remove_all_but(name)
+
+    def _remove_all_but(self, name):
+        """Removes the weights of other epochs."""
+        for other in self.directory.glob("*.weights.h5"):
             if other.name != name:
                 other.unlink(missing_ok=True)
 

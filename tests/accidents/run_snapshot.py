@@ -55,7 +55,8 @@ def content(path):
 
 def assert_same(found, expected):
     """Two snapshots hold the same files with the same content, bit by bit."""
-    assert sorted(found) == sorted(expected)
+    alone = sorted(set(found) ^ set(expected))
+    assert not alone, f"in one of the two only: {', '.join(alone)}"
     different = [name for name in expected if found[name] != expected[name]]
     assert not different, f"{different[0]}: {found[different[0]]} != {expected[different[0]]}"
 

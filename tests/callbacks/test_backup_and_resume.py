@@ -114,6 +114,14 @@ def test_torn_files_are_not_taken_for_a_backup(tmp_path):
     assert sorted(p.name for p in folder.iterdir()) == ["backup.json", "epoch-00003.weights.h5"]
 
 
+def test_weights_that_a_kill_left_go_when_nothing_is_trained_any_more(tmp_path):
+    run(tmp_path, 2)
+    named = tmp_path / "b" / "epoch-00002.weights.h5"
+    named.with_name("epoch-00001.weights.h5").write_bytes(named.read_bytes())
+    assert run(tmp_path, 2)[1] == []
+    assert list((tmp_path / "b").glob("*.h5")) == [named]
+
+
 def test_another_model_s_run_is_not_gone_on_with(tmp_path, capsys):
     """It would take the other's weights and train nothing, without a word."""
 
