@@ -2,7 +2,7 @@
 
     keras-shr demo --output demo_output
 
-Both see the same number of images in the same number of steps: hands with palm or back to the
+Both see the same number of images in the same number of steps: open hands with palm or back to the
 camera and fingers up. Minutes of training make poor networks; the comparison shows at equal
 accuracy which one's keypoints stay put.
 """
@@ -42,7 +42,7 @@ def run(arguments):
     output = Path(arguments.output)
 
     def hands(count):
-        return f"rendered:{count}?seed={arguments.seed}&views=front"
+        return f"rendered:{count}?seed={arguments.seed}&views=front&poses=open"
 
     pairs, epochs = 16, 6
     common = Config(

@@ -11,8 +11,8 @@ from keras_shr.skeletons import HAND_21
 
 
 def _hand(shared, index):
-    seed, size, views = shared
-    return _labelled(render_sample(seed, index, size, views=views))
+    seed, size, views, poses = shared
+    return _labelled(render_sample(seed, index, size, views=views, poses=poses))
 
 
 def _frame(shared, index):
@@ -44,7 +44,7 @@ def _check(**numbers):
 
 
 def render_hands(
-    count, size=256, seed=0, start=0, workers=1, progress=None, views="all"
+    count, size=256, seed=0, start=0, workers=1, progress=None, views="all", poses="all"
 ) -> KeypointData:
     """Rendered hands in memory.
 
@@ -55,7 +55,7 @@ def render_hands(
         start: index of the first picture.
         workers: processes; the result does not depend on it.
         progress: called as `progress(done, count)`.
-        views: see `render_sample`.
+        views, poses: see `render_sample`.
 
     Returns:
         `KeypointData` named "rendered" with ids `"rendered-SEED-INDEX"`. Keypoints outside the
@@ -64,7 +64,8 @@ def render_hands(
     """
     _check(count=(count, 1), size=(size, 16), seed=(seed, 0), start=(start, 0))
     indices = range(start, start + count)
-    images, keypoints = _collect(_hand, (seed, size, views), indices, size, workers, progress)
+    shared = (seed, size, views, poses)
+    images, keypoints = _collect(_hand, shared, indices, size, workers, progress)
     ids = [f"rendered-{seed}-{i:06d}" for i in indices]
     return KeypointData(images, keypoints, HAND_21, ids, name="rendered")
 

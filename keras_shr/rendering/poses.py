@@ -56,6 +56,8 @@ _GESTURES = {
     "stretched": ("out", "back", "back", "back", "back", 1.1, 1),
 }
 GESTURES = tuple(_GESTURES)
+POSES = {"all": GESTURES, "open": ("open", "flat", "relaxed", "stretched")}
+"""Sets of gestures: `"open"` are those that hide hardly a joint."""
 
 # Degrees: least and greatest flexion, abduction, twist.
 _LIMITS = {
@@ -147,7 +149,7 @@ def overlap(pose):
     return max(worst, depth)
 
 
-def random_pose(rng, natural=0.75, tolerance=5.5):
+def random_pose(rng, natural=0.75, tolerance=5.5, poses="all"):
     """A plausible pose `(bones, 3)`: a gesture, a blend of two, or fingers drawn one by one.
 
     Args:
@@ -155,14 +157,17 @@ def random_pose(rng, natural=0.75, tolerance=5.5):
         natural: share of poses near a named gesture; the others draw each finger by itself.
         tolerance: fingers may press into each other this many mm; a worse pose is drawn again
             and finally drawn back towards the relaxed hand.
+        poses: a name in `POSES`. `"open"` draws no finger by itself.
     """
-    weights = np.array([_GESTURES[g][-1] for g in GESTURES])
+    gestures = POSES[poses]
+    natural = natural if poses == "all" else 1.0
+    weights = np.array([_GESTURES[g][-1] for g in gestures])
     weights = weights / weights.sum()
     for _ in range(5):
-        pose = gesture(GESTURES[rng.choice(len(GESTURES), p=weights)])
+        pose = gesture(gestures[rng.choice(len(gestures), p=weights)])
         kind = rng.random()
         if kind < 0.25:
-            other = gesture(GESTURES[rng.choice(len(GESTURES), p=weights)])
+            other = gesture(gestures[rng.choice(len(gestures), p=weights)])
             pose += rng.random() * (other - pose)
         elif kind > natural:
             for finger in FINGERS[1:]:

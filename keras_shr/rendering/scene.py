@@ -18,7 +18,7 @@ from keras_shr.rendering.geometry import (
     thing_surface,
 )
 from keras_shr.rendering.people import random_light, random_person
-from keras_shr.rendering.poses import random_pose
+from keras_shr.rendering.poses import POSES, random_pose
 from keras_shr.rendering.raster import project, rasterize
 from keras_shr.rendering.shading import Light
 
@@ -180,7 +180,7 @@ def random_things(rng, points, share=0.14):
 _CROPS = {"all": {}, "front": {"truncated": 0.0, "widest": 1.45}}
 
 
-def render_sample(seed, index, size=256, side=None, views="all") -> RenderedSample:
+def render_sample(seed, index, size=256, side=None, views="all", poses="all") -> RenderedSample:
     """Picture `index` of the endless data set `seed`; the same arguments give the same picture.
 
     Args:
@@ -190,16 +190,19 @@ def render_sample(seed, index, size=256, side=None, views="all") -> RenderedSamp
             and keypoints before another background.
         views: `"all"`, or `"front"` for an easier set: palm or back to the camera, fingers up,
             the whole hand large in the picture.
+        poses: `"all"`, or `"open"` for an easier set: open, flat, relaxed and stretched hands, of
+            which one joint in eleven is hidden.
 
     Raises:
-        KerasShrError: for another name of views.
+        KerasShrError: for another name of views or poses.
     """
-    if views not in VIEWS:
-        raise KerasShrError(f"views is {views!r}; it must be one of {', '.join(VIEWS)}")
+    for name, value, known in (("views", views, VIEWS), ("poses", poses, POSES)):
+        if value not in known:
+            raise KerasShrError(f"{name} is {value!r}; it must be one of {', '.join(known)}")
     rngs = np.random.default_rng([seed, index]).spawn(5)
     person = random_person(rngs[0], side)
     scene = random_scene(rngs[1], size, size)
-    hand = Hand(person, random_pose(rngs[2]), np.eye(3), np.zeros(3))
+    hand = Hand(person, random_pose(rngs[2], poses=poses), np.eye(3), np.zeros(3))
     hand = replace(hand, view=random_view(rngs[3], hand.elbow() * hand.mirror, views))
     points = hand.keypoints() * hand.mirror
     elbow = hand.elbow() * hand.mirror

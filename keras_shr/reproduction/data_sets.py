@@ -63,9 +63,8 @@ def make_data_set(name, spec, size, folder, workers=0, progress=None) -> DataSet
         "test": size.test_images or 2728,  # as many as RHD has
     }
     for split, count in parts.items():
-        reader = open_data(
-            f"rendered:{count}?seed={_SEED}&views={size.views}", split, size.image_size
-        )
+        hands = f"rendered:{count}?seed={_SEED}&views={size.views}&poses={size.poses}"
+        reader = open_data(hands, split, size.image_size)
         meter = None if progress is None else partial(progress, part=split)
         # Small shards: what an interruption costs, and how many processes find work.
         shards = -(-count // 128)

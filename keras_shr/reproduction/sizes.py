@@ -15,7 +15,7 @@ class Size:
     Attributes:
         train_images, validation_images, test_images: how many hands are rendered, and the most
             that are taken of other data for validation and testing (None: all).
-        views: of the rendered hands, see `keras_shr.rendering.render_sample`.
+        views, poses: of the rendered hands, see `keras_shr.rendering.render_sample`.
         image_size: side in pixels.
         heatmap_stride: image pixels for each heatmap pixel; the hourglass has its own, 4.
         alpha: width of MobileNetV2.
@@ -34,6 +34,7 @@ class Size:
     validation_images: int | None
     test_images: int | None
     views: str
+    poses: str
     image_size: int
     heatmap_stride: int
     alpha: float
@@ -83,18 +84,19 @@ class Size:
 
 
 SIZES = {
-    # Two cores, minutes a cell: shows the pipeline and large effects. Networks do not converge.
+    # Two cores, minutes a cell of a small network, on hands easy enough for it to get accurate.
     "cpu": Size(
-        train_images=2000,
-        validation_images=64,
+        train_images=8000,
+        validation_images=256,
         test_images=128,
         views="front",
+        poses="open",
         image_size=64,
         heatmap_stride=2,
-        alpha=0.35,
-        filters=(64, 48, 32, 32),
-        images_per_step=24,
-        steps=500,
+        alpha=0.5,
+        filters=(128, 64, 64, 64),
+        images_per_step=36,
+        steps=2400,
         epochs=10,
         severities=(1, 3, 5),
     ),
@@ -105,6 +107,7 @@ SIZES = {
         validation_images=256,
         test_images=256,
         views="front",
+        poses="all",
         image_size=128,
         heatmap_stride=2,
         alpha=0.5,
@@ -121,6 +124,7 @@ SIZES = {
         validation_images=1000,
         test_images=None,
         views="all",
+        poses="all",
         image_size=256,
         heatmap_stride=4,
         alpha=1.0,

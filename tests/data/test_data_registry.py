@@ -53,6 +53,16 @@ def test_rendered_splits_do_not_overlap():
         RenderedReader(0)
 
 
+def test_easier_rendered_hands():
+    reader = open_data("rendered:2?views=front&poses=open", size=32)
+    assert reader.options == {"seed": 0, "first": 0, "views": "front", "poses": "open"}
+    assert not np.array_equal(
+        reader[0].image, open_data("rendered:2?views=front", size=32)[0].image
+    )
+    with pytest.raises(DataError, match=r"the poses \['all', 'open'\], not 'fist'"):
+        open_data("rendered:2?poses=fist")
+
+
 def test_guesses(rhd_root, stb_root, folder_root, coco_root):
     assert isinstance(open_data(rhd_root), RHDReader)
     assert isinstance(open_data(rhd_root.parent / "RHD_published_v2", "test"), RHDReader)

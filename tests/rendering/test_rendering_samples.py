@@ -34,6 +34,22 @@ def test_a_picture_depends_on_its_seed_and_index_only(samples):
     assert {sample.side for sample in samples} == {"left", "right"}
 
 
+def test_easier_hands_hide_less():
+    """Front views of open hands show nearly every joint; any hand hides a third of them."""
+    hidden = {}
+    for views, poses in (("all", "all"), ("front", "open")):
+        found = [render_sample(5, i, SIZE, views=views, poses=poses) for i in range(40)]
+        hidden[poses] = np.mean([sample.keypoints[:, 2] == 1 for sample in found])
+    assert hidden["open"] < 0.15 < 0.25 < hidden["all"]
+    np.testing.assert_array_equal(
+        render_hands(2, SIZE, 5, views="front", poses="open").images,
+        [render_sample(5, i, SIZE, views="front", poses="open").image for i in range(2)],
+    )
+    for options in ({"views": "side"}, {"poses": "fist"}):
+        with pytest.raises(KerasShrError, match=rf"{next(iter(options))} is .*; it must be one of"):
+            render_sample(5, 0, SIZE, **options)
+
+
 def test_types_and_shapes(samples):
     for s in samples:
         assert s.image.shape == (SIZE, SIZE, 3)
