@@ -148,7 +148,8 @@ def test_training_ends_before_an_epoch_that_would_be_too_long():
     assert len(seconds) == len(saved) == len(lines) == 2
     assert json.loads(saved[-1]) == seconds
     assert lines[1].startswith("epoch 2 of 5: loss 0.000")
-    assert all(entry["seconds"] >= entry["step"] > 0 for entry in seconds)
+    # Rounded to hundredths: on a fast machine an epoch of four such steps takes none.
+    assert all(entry["seconds"] + 0.005 >= entry["step"] > 0 for entry in seconds)
 
 
 def test_the_estimate_goes_by_architecture():
