@@ -96,7 +96,7 @@ SIZES = {
         alpha=0.5,
         filters=(128, 64, 64, 64),
         images_per_step=36,
-        steps=2400,
+        steps=3000,
         epochs=10,
         severities=(1, 3, 5),
     ),

@@ -90,7 +90,7 @@ def test_single_settings_of_a_size_can_be_changed():
         find_size("huge")
     with pytest.raises(KerasShrError, match="'step' is no setting; there are train_images"):
         find_size("cpu", ["step=7"])
-    with pytest.raises(KerasShrError, match="steps='many': expected a value like 2400"):
+    with pytest.raises(KerasShrError, match="steps='many': expected a value like 3000"):
         find_size("cpu", ["steps=many"])
     with pytest.raises(KerasShrError, match="steps=0: it must be above 0"):
         find_size("cpu", ["steps=0"])
