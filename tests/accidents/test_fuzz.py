@@ -37,7 +37,8 @@ def test_a_hundred_thousand(tmp_path):
         [*command, "--output", str(output)], cwd=ROOT, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    rows = list(csv.DictReader(output.open()))
+    with output.open(newline="") as file:
+        rows = list(csv.DictReader(file))
     assert [row["target"] for row in rows] == list(TARGETS)
     assert sum(int(row["inputs"]) for row in rows) >= 100_000
     for row in rows:
