@@ -125,7 +125,7 @@ class BackupAndResume(keras.callbacks.Callback):
         self._remove_all_but(name)
 
     def _remove_all_but(self, name):
-        """Removes the weights of other epochs."""
+        """Removes the weights of other epochs, torn ones too."""
         for other in self.directory.glob("*.weights.h5"):
             if other.name != name:
                 other.unlink(missing_ok=True)

@@ -10,7 +10,6 @@ loss scaling all see the whole of it (`keras_shr._replicas`).
 """
 
 import contextlib
-import math
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -28,6 +27,7 @@ from keras_shr.models.optimization import (
     count_steps,
     default_optimizer,
     fit_schedule,
+    training_images,
 )
 
 
@@ -119,11 +119,12 @@ class _Trainer(_Model):
                 f"(batch, {self.num_keypoints})"
             )
         x = check_data(x, y, kwargs.get("sample_weight"), self)
+        validation_batch = kwargs.get("validation_batch_size") or batch_size
+        training = training_images(_length(x), kwargs.get("validation_split"))
         if kwargs.get("steps_per_epoch") is None:
-            part = 1.0 - (kwargs.get("validation_split") or 0.0)
-            self._check_last_batch(x, batch_size, part)
+            self._check_last_batch(training, batch_size)
+        self._check_last_batch(_length(x) - training, validation_batch)
         if kwargs.get("validation_data") is not None:
-            validation_batch = kwargs.get("validation_batch_size") or batch_size
             kwargs["validation_data"] = self._checked_validation(
                 kwargs["validation_data"], validation_batch
             )
@@ -140,9 +141,8 @@ class _Trainer(_Model):
             self._build_optimizer()
         return super().fit(x, y, batch_size=batch_size, epochs=epochs, **kwargs)
 
-    def _check_last_batch(self, x, batch_size, part=1.0):
-        if keras.config.backend() == "tensorflow" and hasattr(x, "shape"):
-            images = math.floor(x.shape[0] * part)  # as Keras splits
+    def _check_last_batch(self, images, batch_size):
+        if keras.config.backend() == "tensorflow":
             _replicas.check_last_batch(self._distribute_strategy, images, batch_size)
 
     def _checked_validation(self, data, batch_size):
@@ -150,7 +150,7 @@ class _Trainer(_Model):
         parts = tuple(data) if arrays else (data, None)
         try:
             checked = check_data(parts[0], parts[1], (*parts, None)[2], self)
-            self._check_last_batch(parts[0], batch_size)
+            self._check_last_batch(_length(parts[0]), batch_size)
         except KerasShrError as error:
             raise KerasShrError(f"validation_data: {error}") from error
         return data if arrays else checked
@@ -163,7 +163,7 @@ class _Trainer(_Model):
         """
         if hasattr(x, "shape"):
             check_images(x, self.image_size, self.network.input_shape[-1])
-            self._check_last_batch(x, args[0] if args else kwargs.get("batch_size"))
+            self._check_last_batch(_length(x), args[0] if args else kwargs.get("batch_size"))
         return super().predict(x, *args, **kwargs)
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
@@ -174,7 +174,7 @@ class _Trainer(_Model):
         """
         if not kwargs.get("_use_cached_eval_dataset"):  # `fit` has looked at that
             x = check_data(x, y, kwargs.get("sample_weight"), self, learned=False)
-            self._check_last_batch(x, args[0] if args else kwargs.get("batch_size"))
+            self._check_last_batch(_length(x), args[0] if args else kwargs.get("batch_size"))
         with self._measured_in_training_alone():
             return super().evaluate(x, y, *args, **kwargs)
 
@@ -281,6 +281,11 @@ if TYPE_CHECKING:
 else:
     _TRAINERS = {"tensorflow": _StatefulTrainer, "jax": _JaxTrainer, "torch": _TorchTrainer}
     PairTrainer = _TRAINERS[keras.config.backend()]
+
+
+def _length(x):
+    """How many images an array has; 0 for what is none, whose last batch only running shows."""
+    return x.shape[0] if hasattr(x, "shape") else 0
 
 
 def _check_accumulation(optimizer):

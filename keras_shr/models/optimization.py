@@ -116,6 +116,10 @@ def count_steps(x, batch_size, steps_per_epoch, validation_split=0.0):
     if isinstance(x, keras.utils.PyDataset):
         return x.num_batches
     if hasattr(x, "shape"):
-        # As Keras splits: the first images train.
-        return math.ceil(math.floor(x.shape[0] * (1.0 - validation_split)) / (batch_size or 32))
+        return math.ceil(training_images(x.shape[0], validation_split) / (batch_size or 32))
     return None
+
+
+def training_images(images, validation_split):
+    """How many of an array's images train, as Keras splits it: the first ones."""
+    return math.floor(images * (1.0 - (validation_split or 0.0)))

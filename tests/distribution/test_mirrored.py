@@ -15,7 +15,7 @@ import pytest
 from keras_shr import _replicas
 from keras_shr.errors import KerasShrError
 from keras_shr.models import PairedHeatmapModel, default_optimizer
-from tests.distribution.train_dots import network
+from tests.distribution.train_dots import labelled, network
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.skipif(
@@ -109,6 +109,25 @@ def test_batches_that_leave_a_replica_empty(monkeypatch, images, batch, replicas
         _replicas.check_last_batch(strategy, images, batch)
     extended.worker_devices = ["/device:GPU:0"]
     _replicas.check_last_batch(strategy, images, batch)
+
+
+def test_what_fit_holds_out_has_a_last_batch_too(monkeypatch):
+    seen = []
+    monkeypatch.setattr(_replicas, "check_last_batch", lambda _, *found: seen.append(found))
+    model = PairedHeatmapModel(network())
+    model.compile()
+    images, keypoints = labelled(9)
+    model.fit(images, keypoints, batch_size=4, validation_split=0.4, verbose=0)
+    assert seen == [(5, 4), (4, 4)]
+    seen.clear()
+    validation = {"validation_data": (images, keypoints), "validation_batch_size": 3}
+    model.fit(images, keypoints, batch_size=4, steps_per_epoch=1, verbose=0, **validation)
+    assert (9, 4) not in seen
+    assert seen.count((9, 3)) == 1
+    seen.clear()
+    model.predict(images, 2, verbose=0)
+    model.evaluate(images, keypoints, batch_size=5, verbose=0)
+    assert seen == [(9, 2), (9, 5)]
 
 
 def test_accumulation_is_refused():

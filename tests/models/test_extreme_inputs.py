@@ -139,7 +139,9 @@ def test_a_long_run_of_extremes_stays_finite(policy, options, jit):
     # The loss scale settles after a few steps that do not count.
     assert steps_taken(model) >= count - (20 if policy == "mixed_float16" else 0)
     # Half of the steps taught nonsense at a high rate, so this is all that can be asked.
-    learnt = np.mean(losses[-10:]) < 1.05 * losses[0]
+    end = np.mean(losses[-10:])
+    assert end < 1.5 * losses[0]
+    learnt = end < 1.05 * losses[0]
     if policy == "mixed_bfloat16" and not learnt:
         pytest.xfail(
             "open: in bfloat16 one order of four ends with a loss above its beginning, in float32 "
