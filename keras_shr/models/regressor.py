@@ -120,7 +120,7 @@ class StableHeatmapRegressor(PairedHeatmapModel):
                 batch_norm_momentum,
                 frozen_batch_norm,
             )
-        self._architecture = {
+        architecture = {
             "num_keypoints": num_keypoints,
             "image_size": size,
             "backbone": backbone,
@@ -130,6 +130,9 @@ class StableHeatmapRegressor(PairedHeatmapModel):
             "frozen_batch_norm": frozen_batch_norm,
             "dtype": policy.name,
         }
+        # A function: of a model in an attribute Keras trains and saves all layers, also those of a
+        # backbone that come after the feature maps taken from it.
+        self._architecture = lambda: architecture
         kwargs.setdefault("augmentation", {})
         super().__init__(network, **kwargs)
 
@@ -200,7 +203,7 @@ class StableHeatmapRegressor(PairedHeatmapModel):
 
     def get_config(self) -> dict:
         # Weights come from the saved file, not from where training began.
-        config = self._architecture | {"weights": None}
+        config = self._architecture() | {"weights": None}
         if isinstance(config["backbone"], keras.Model):
             config["backbone"] = keras.saving.serialize_keras_object(config["backbone"])
         return config | self.training_config() | {"frozen_layers": self._frozen_layers()}

@@ -36,7 +36,6 @@ def test_a_backbone_of_one_s_own(tmp_path):
     )
 
 
-@pytest.mark.slow
 def test_a_keras_cv_backbone(tmp_path):
     keras_cv = pytest.importorskip("keras_cv", reason="keras-cv is not installed")
     backbone = keras_cv.models.ResNetV2Backbone(
@@ -49,6 +48,8 @@ def test_a_keras_cv_backbone(tmp_path):
     images, keypoints = pictures(4)
     model = compiled(small_regressor(backbone=backbone))
     assert model.heatmap_size == (HEATMAP, HEATMAP)
+    assert backbone.get_layer("post_bn").weights  # behind the last feature map
+    assert not [variable.path for variable in model.variables if "post_bn" in variable.path]
     assert np.isfinite(model.train_on_batch(images, keypoints)).all()
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")
