@@ -22,10 +22,16 @@ def test_a_file_is_replaced_when_the_block_ends_well(tmp_path):
         temporary.write_text("new")
         assert path.read_text() == "old\n"
     assert path.read_text() == "new"
+    assert os.listdir(path.parent) == ["a.txt"]
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path):
+    path = tmp_path / "a.txt"
+    write_text(path, "old")
     with pytest.raises(TypeError), replacing(path) as temporary:
         temporary.write_text(1 / temporary.write_text("half"))
-    assert path.read_text() == "new"
-    assert os.listdir(path.parent) == ["a.txt"]
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["a.txt"]
 
 
 @pytest.mark.parametrize(

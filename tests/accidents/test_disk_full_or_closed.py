@@ -1,6 +1,6 @@
 """A full or read-only disk, a file in the way: one clear line, nothing lost, nothing half-written.
 
-The commands are the small ones of `small_commands`; `test_disk_for_real.py` has whole ones.
+The commands are the small ones of `small_commands`.
 """
 
 import errno
