@@ -17,7 +17,10 @@ LEFT = 3
 
 def add_arguments(parser):
     parser.add_argument(
-        "suites", nargs="+", help="table1-table3, fig6-fig10, ablation, sota, architectures, all"
+        "suites",
+        nargs="+",
+        help="table1-table3, fig6-fig10, ablation, sota, architectures, all, or single methods "
+        "(baseline, supervised, ours, ...)",
     )
     parser.add_argument("--output", required=True, help="folder of the run")
     parser.add_argument(

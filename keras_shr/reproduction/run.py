@@ -50,7 +50,8 @@ def reproduce(
     folder. Several processes may work in one folder: each takes cells that no other has.
 
     Args:
-        suites: names in `keras_shr.reproduction.SUITES`. Those of earlier calls stay in the tables.
+        suites: names in `keras_shr.reproduction.SUITES`, or of methods, for these alone. Those of
+            earlier calls stay in the tables.
         output: the run's folder.
         data: `"rendered"` or `"NAME=SPECIFICATION"` with the parts train and test.
         size: a key of `SIZES`, or a `Size`.

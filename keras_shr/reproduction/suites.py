@@ -1,6 +1,7 @@
 """Which cells each table and figure needs."""
 
 from keras_shr.errors import KerasShrError
+from keras_shr.methods import METHODS
 from keras_shr.reproduction.cells import Cell
 
 MAIN = "mobilenet_v2"
@@ -39,7 +40,7 @@ _ACROSS_ARCHITECTURES = {"fig8": ("baseline", "ours", "paper")}
 _ACROSS_ARCHITECTURES["architectures"] = _ACROSS_ARCHITECTURES["fig8"]
 
 SUITES = (*_METHODS, *_ACROSS_ARCHITECTURES, "all")
-"""Names that `planned_cells` takes."""
+"""Names that `planned_cells` takes, beside those of single methods."""
 
 
 def planned_cells(suites, data, seeds) -> list[Cell]:
@@ -49,7 +50,7 @@ def planned_cells(suites, data, seeds) -> list[Cell]:
     has whole tables.
 
     Args:
-        suites: names in `SUITES`.
+        suites: names in `SUITES`, or keys of `keras_shr.methods.METHODS` for these methods alone.
         data: names of data sets.
         seeds: how many, counted from 0.
 
@@ -58,8 +59,13 @@ def planned_cells(suites, data, seeds) -> list[Cell]:
     """
     pairs = []
     for suite in suites:
-        if suite not in SUITES:
-            raise KerasShrError(f"there is no suite {suite!r}; there are {', '.join(SUITES)}")
+        if suite not in SUITES and suite not in METHODS:
+            raise KerasShrError(
+                f"there is no suite {suite!r}; there are {', '.join(SUITES)}, and single methods: "
+                f"{', '.join(METHODS)}"
+            )
+        if suite in METHODS:
+            pairs.append((suite, MAIN))
         for name, methods in _METHODS.items():
             if suite in (name, "all"):
                 pairs += [(method, MAIN) for method in methods]

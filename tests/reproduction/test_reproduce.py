@@ -68,8 +68,14 @@ def test_a_plan_has_each_cell_once_and_the_first_seed_first():
         assert set(planned_cells([suite], ["rhd"], 1)) <= everything
 
 
+def test_single_methods_can_be_planned():
+    cells = planned_cells(["table3", "supervised", "ours"], ["rendered"], 2)
+    assert [cell.method for cell in cells] == 2 * ["baseline", "paper", "ours", "supervised"]
+    assert {cell.architecture for cell in cells} == {"mobilenet_v2"}
+
+
 def test_an_unknown_suite_is_named():
-    with pytest.raises(KerasShrError, match="no suite 'fig5'; there are table1"):
+    with pytest.raises(KerasShrError, match="no suite 'fig5'; there are table1.*: .*supervised"):
         planned_cells(["fig5"], ["rendered"], 1)
 
 
