@@ -75,7 +75,7 @@ def test_single_methods_can_be_planned():
 
 
 def test_an_unknown_suite_is_named():
-    with pytest.raises(KerasShrError, match="no suite 'fig5'; there are table1.*: .*supervised"):
+    with pytest.raises(KerasShrError, match=r"no suite 'fig5'; there are table1.*: .*supervised"):
         planned_cells(["fig5"], ["rendered"], 1)
 
 
