@@ -32,7 +32,7 @@ class Scores:
         model: its name.
         rows: dicts with the keys `FIELDS`.
         draws: bootstrap draws `(draws,)` of the figures that models are compared by, keyed like
-            `value`: (metric, group, decoding).
+            `value`: (metric, group, kind, decoding).
         moved: mean displacement of a picture's keypoints in reported px, `(conditions, images)`,
             argmax decoding.
         variety: spread of the clean answers over images, relative to the labels' spread (to that
@@ -246,8 +246,8 @@ class _Measurer:
             row += (visibility, float(value[i]), float(low[i]), float(high[i]), int(n[i]))
             self.scores.rows.append(dict(zip(FIELDS, row, strict=True)))
             headline = visibility == ("all" if metric.startswith(("auc", "epe")) else "any")
-            if kind == severity == "" and headline and not metric.startswith("stable"):
-                self.scores.draws[metric, group, decoding] = draws[:, i]
+            if severity == "" and headline and not metric.startswith("stable"):
+                self.scores.draws[metric, group, kind, decoding] = draws[:, i]
 
     def _variety(self, clean):
         """See `Scores.variety`; NaN with fewer than 5 images."""

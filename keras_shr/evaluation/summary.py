@@ -113,7 +113,7 @@ def differences(scores) -> list[dict]:
             mine, theirs = one.value(metric, group), reference.value(metric, group)
             if mine is None or theirs is None:
                 continue
-            draws = one.draws[metric, group, decoding], reference.draws[metric, group, decoding]
+            draws = [scores.draws[metric, group, "", decoding] for scores in (one, reference)]
             how = "ratio" if metric == "R" else "difference"
             values = (mine["value"], theirs["value"])
             with np.errstate(divide="ignore", invalid="ignore"):

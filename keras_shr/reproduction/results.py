@@ -23,6 +23,7 @@ from keras_shr.reproduction.measures import (
     peaks,
     surface,
 )
+from keras_shr.reproduction.measures.perturbed import DRAW_COLUMNS
 from keras_shr.reproduction.one_cell import FACTS, cell_config, is_done, time_row
 
 KEY = ("method", "architecture", "data", "seed")
@@ -32,6 +33,7 @@ _CURVE = {"loss": "loss"} | {key: f"val_{key}" for key in ("auc_clean", "auc_see
 TABLES = {
     "cells.csv": (*KEY, "status", *_STEPS, *_FIFTH),
     "scores.csv": (*KEY, *FIELDS[2:]),
+    "draws.csv": (*KEY, *DRAW_COLUMNS),
     "curves.csv": (*KEY, "epoch", "step", *_CURVE),
     "times.csv": (
         *KEY,
@@ -45,6 +47,7 @@ TABLES = {
 """File → columns."""
 _PARTS = {
     "scores.csv": (SCORES.file, EXTRA_KINDS.file),
+    "draws.csv": ("draws.csv", "extra_draws.csv"),
     "temporal.csv": (TEMPORAL.file, VIDEO.file),
     **{name: (name,) for name in ("surfaces.csv", "smoothness.csv")},
 }

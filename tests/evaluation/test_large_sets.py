@@ -59,13 +59,19 @@ def test_blocks_give_the_figures_of_the_whole():
     blocks = [part_of(found, slice(*ends)) for ends in ((0, 7), (7, 8), (8, 20))]
     parts = measure("m", blocks, data, PROTOCOL, bootstrap)
     assert len(whole.rows) == len(parts.rows) > 100
-    for one, other in zip(whole.rows, parts.rows, strict=True):
+    for rows in zip(whole.rows, parts.rows, strict=True):
+        one, other = map(dict, rows)
         numbers = [[row.pop(key) for key in ("value", "low", "high")] for row in (one, other)]
         assert other == one
         np.testing.assert_allclose(*numbers, rtol=1e-12)
     assert whole.draws.keys() == parts.draws.keys()
     for key, draws in whole.draws.items():
         np.testing.assert_allclose(parts.draws[key], draws, rtol=1e-12)
+        metric, group, kind, decoding = key
+        row = whole.value(metric, group, decoding, kind)
+        ends = np.percentile(draws, (2.5, 97.5))
+        np.testing.assert_allclose(ends, (row["low"], row["high"]), rtol=1e-12)
+    assert {kind for _, _, kind, _ in whole.draws} == {"", "brightness", "spatter"}
     np.testing.assert_array_equal(parts.moved, whole.moved)
     assert parts.variety == whole.variety
 

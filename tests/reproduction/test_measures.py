@@ -8,7 +8,8 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from keras_shr.data.records import KeypointData
-from keras_shr.reproduction.measures import motion, peaks, surface
+from keras_shr.evaluation.scores import FIELDS, Scores
+from keras_shr.reproduction.measures import motion, peaks, perturbed, surface
 from keras_shr.skeletons import HAND_21
 
 
@@ -42,6 +43,30 @@ def test_examples_are_those_with_the_strongest_second_peak():
     data.keypoints[2, 5, 2] = 0
     found = peaks.examples({"baseline": maps}, data)
     np.testing.assert_array_equal(found["heatmaps"][0, 0], maps[0, ..., 7])
+
+
+def test_draws_of_the_figures_that_methods_are_compared_by():
+    scores = Scores("m")
+    figures = [
+        *(("auc", "clean", "", "argmax"), ("auc", "clean", "", "subpixel")),
+        *(("epe", "clean", "", "argmax"), ("D_64", "clean", "", "argmax")),
+        *(("RUC", "unseen", "", "argmax"), ("R", "extra", "", "argmax")),
+        *(("R", "unseen", "spatter", "argmax"), ("R", "seen", "frost", "argmax")),
+        ("auc", "unseen", "spatter", "argmax"),
+    ]
+    for number, (metric, group, kind, decoding) in enumerate(figures):
+        visibility = "all" if metric in ("auc", "epe") else "any"
+        values = ("m", "d", group, kind, "", metric, decoding, visibility, 0.0, 0.0, 0.0, 1)
+        scores.rows.append(dict(zip(FIELDS, values, strict=True)))
+        scores.draws[metric, group, kind, decoding] = np.array([number + 0.123456, 98765.4])
+    rows = perturbed._drawn(scores, perturbed._headline)
+    assert {(row["metric"], row["group"], row["kind"]) for row in rows} == {
+        *(("auc", "clean", ""), ("D_64", "clean", ""), ("RUC", "unseen", "")),
+        *(("R", "extra", ""), ("R", "unseen", "spatter")),
+    }
+    assert rows[0]["draws"] == "0.1235 9.877e+04"
+    (row,) = perturbed._drawn(scores, perturbed._extra)
+    assert (row["group"], row["draws"].split()[0]) == ("extra", "5.123")
 
 
 def test_frames_leave_out_what_has_no_label():

@@ -6,6 +6,9 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
 from report_run import METHODS, make_run, write_csv
 
 from keras_shr.errors import DataError
@@ -69,6 +72,49 @@ def test_ratio_of_single_seeds_has_the_pictures_interval():
     half = math.log(1.25) * math.sqrt(2)  # on logarithms both intervals are ± log 1.25
     assert found.high == pytest.approx(0.5 * math.exp(half))
     assert found.low == pytest.approx(0.5 * math.exp(-half))
+
+
+def test_paired_draws_by_hand():
+    one = Estimate({"0": (3.0, 1.0, 5.0)}, {"0": np.array([2.0, 3.0, 4.0])})
+    # Differences in the three draws: 1, 2 and 3, with a standard deviation of 1.
+    other = Estimate({"0": (1.0, 0.0, 2.0)}, {"0": np.array([1.0, 1.0, 1.0])})
+    found = compare(one, other, "difference", Spread(math.nan, 0))
+    assert found.covers == "paired pictures"
+    assert (found.low, found.high) == pytest.approx((2 - 1.959964, 2 + 1.959964))
+    # Logarithms of the ratios: 0, log 2 and 2 log 2, with a standard deviation of log 2.
+    doubled = Estimate({"0": (2.0, 1.0, 4.0)}, {"0": np.array([1.0, 2.0, 4.0])})
+    found = compare(doubled, other, "ratio", Spread(math.nan, 0))
+    assert found.high == pytest.approx(2 * 2**1.959964)
+    # Two seeds see the same pictures: their mean in each draw is 2, 2 and 5.
+    pair = Estimate(
+        {"0": (3.0, 1.0, 5.0), "1": (3.0, 1.0, 5.0)},
+        {"0": np.array([2.0, 3.0, 4.0]), "1": np.array([2.0, 1.0, 6.0])},
+    )
+    found = compare(pair, other, "difference", Spread(math.nan, 0))
+    assert found.high == pytest.approx(2 + 1.959964 * math.sqrt(3))
+    # A seed without draws, or a draw without a value: back to the two intervals.
+    del pair.draws["1"]
+    assert compare(pair, other, "difference", Spread(math.nan, 0)).covers == "pictures"
+    one.draws["0"][1] = math.nan
+    assert compare(one, other, "difference", Spread(math.nan, 0)).covers == "pictures"
+
+
+_VALUES = st.floats(-1, 1, width=32)
+
+
+@given(arrays.arrays("float64", (3, 20), elements=_VALUES))
+def test_luck_with_pictures_that_all_methods_share_does_not_count(values):
+    mine, theirs, shared = values
+    ends = (0.0, -1.0, 1.0)
+
+    def interval(luck):
+        one, other = (Estimate({"0": ends}, {"0": own + luck}) for own in (mine, theirs))
+        return compare(one, other, "difference", Spread(math.nan, 0))
+
+    alone, together = interval(0.0), interval(10 * shared)
+    assert together.high == pytest.approx(alone.high, abs=1e-9)
+    same = Estimate({"0": ends}, {"0": shared})
+    assert compare(same, same, "difference", Spread(math.nan, 0)).high == 0
 
 
 def test_tables_by_hand(results):
@@ -174,6 +220,44 @@ def test_one_seed_decides_nothing(tmp_path):
     assert "spread of seeds" in found["why"]
     cell = next(row for row in table2(Results(tmp_path)).rows if row[0] == "PG")[3]
     assert (cell.text, cell.interval, cell.seeds) == ("78.8", "[77.8, 79.8]", "1 seed")
+
+
+def with_draws(folder, methods, draws):
+    rows = [
+        {"method": m, "architecture": "mobilenet_v2", "data": "rendered", "seed": seed}
+        | {"group": "unseen", "kind": "", "metric": "auc", "draws": " ".join(map(str, one))}
+        for m in methods
+        for seed, one in enumerate(draws)
+    ]
+    write_csv(folder / "draws.csv", list(rows[0]), rows)
+    return Results(folder)
+
+
+def test_kept_draws_make_a_claim_paired(tmp_path):
+    make_run(tmp_path, extras=False)
+    close = claim("augmix", "augmix_no_jsd")  # .58 and .57, each ± .01 over pictures
+    before = judge(Results(tmp_path), close, "rendered")
+    assert before["interval"] == "seeds and pictures"
+    shared = 0.01 * np.random.default_rng(0).standard_normal((3, 50))
+    found = judge(
+        with_draws(tmp_path, ("augmix", "augmix_no_jsd"), 0.5 + shared), close, "rendered"
+    )
+    assert found["interval"] == "seeds and paired pictures"
+    assert found["ours"] == before["ours"]
+    # Their draws are equal, so only the spread of seeds is left: .004 of 33 methods' 3 seeds.
+    assert before["low"] < found["low"] < found["ours"]
+    assert (before["verdict"], found["verdict"]) == ("inconclusive", "supported")
+    # The other claims keep what they have.
+    other = judge(Results(tmp_path), claim("paper", "baseline"), "rendered")
+    assert other["interval"] == "seeds and pictures"
+
+
+def test_faulty_draws_are_named(tmp_path):
+    make_run(tmp_path, seeds=1, extras=False)
+    with pytest.raises(DataError, match=r"draws.csv: pg, .*seed 0, auc, unseen: draws are not all"):
+        with_draws(tmp_path, ["pg"], [["0.1", "x"]])
+    with pytest.raises(DataError, match=r"draws.csv: pg, .*rows of 2 and of 3 draws"):
+        with_draws(tmp_path, ["pg"], [[0.1, 0.2, 0.3], [0.1, 0.2]])
 
 
 def test_convergence_rule(tmp_path):

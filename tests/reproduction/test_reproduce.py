@@ -359,7 +359,7 @@ def test_a_run_that_is_stopped_twice_ends_as_one_that_is_not(tmp_path, monkeypat
         assert reproduce(["table3"], parts, size=size, workers=1, say=quiet)
     Stopping.left = 10**9
     assert reproduce(["table3"], parts, size=size, workers=1, say=quiet) == []
-    for name in ("cells.csv", "curves.csv", "scores.csv"):
+    for name in ("cells.csv", "curves.csv", "scores.csv", "draws.csv"):
         assert (parts / name).read_bytes() == (whole / name).read_bytes()
 
 

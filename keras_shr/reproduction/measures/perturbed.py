@@ -1,10 +1,15 @@
-"""Accuracy and stability under the paper's fifteen kinds, and under lens and sensor faults."""
+"""Accuracy and stability under the paper's fifteen kinds, and under lens and sensor faults.
+
+Beside the figures, `draws.csv` keeps those that methods are compared by for each bootstrap draw of
+the test pictures. The draws are the same for all cells, so that the report's intervals of
+differences are paired.
+"""
 
 from functools import partial
 
 from keras_shr.evaluation.bootstrap import Bootstrap
 from keras_shr.evaluation.predictor import Predictor
-from keras_shr.evaluation.protocol import EXTRA, Protocol
+from keras_shr.evaluation.protocol import EXTRA, UNSEEN, Protocol
 from keras_shr.evaluation.runner import keep_pictures, open_stores, run
 from keras_shr.evaluation.scores import FIELDS, measure
 from keras_shr.evaluation.summary import csv_text
@@ -14,6 +19,7 @@ from keras_shr.reproduction.clock import seldom
 from keras_shr.reproduction.measures.base import Measure, on_main
 
 _DRAWS = 500
+DRAW_COLUMNS = ("group", "kind", "metric", "draws")
 _FAMILIES = (ALL_PERTURBATIONS, SENSOR_PERTURBATIONS)
 _KEPT_BYTES = 4e9
 
@@ -37,7 +43,7 @@ def _protocol(image_size, kinds, size):
     return Protocol(image_size, kinds, size.severities)
 
 
-def _evaluate(cell, folder, work, model, file, kinds, store, kept):
+def _evaluate(cell, folder, work, model, file, kinds, store, kept, draws):
     data = work.tests[cell.data]
     protocol = _protocol(model.image_size, kinds, work.size)
     predictor = {cell.key: Predictor(cell.key, model, protocol, batch_size=32)}
@@ -52,7 +58,25 @@ def _evaluate(cell, folder, work, model, file, kinds, store, kept):
     run(predictor, stores, data, protocol, work.workers, progress, pictures)
     predictions = stores[cell.key].blocks()
     found = measure(cell.key, predictions, data, protocol, Bootstrap(data.groups, draws=_DRAWS))
+    write_text(folder / draws, csv_text(_drawn(found, kept), DRAW_COLUMNS))
     write_text(folder / file, csv_text([row for row in found.rows if kept(row)], FIELDS))
+
+
+def _drawn(scores, kept):
+    """Rows of `DRAW_COLUMNS`; four digits, far below the draws' spread."""
+    return [
+        {
+            "group": group,
+            "kind": kind,
+            "metric": metric,
+            "draws": " ".join(f"{value:.4g}" for value in draws),
+        }
+        for (metric, group, kind, decoding), draws in scores.draws.items()
+        if decoding == "argmax"
+        and (metric in ("auc", "R", "RUC") or metric.startswith("D_"))
+        and (not kind or (metric == "R" and group == UNSEEN))
+        and kept(scores.value(metric, group, kind=kind))
+    ]
 
 
 def _headline(row):
@@ -76,6 +100,7 @@ SCORES = Measure(
         kinds=ALL_PERTURBATIONS,
         store="predictions",
         kept=_headline,
+        draws="draws.csv",
     ),
 )
 EXTRA_KINDS = Measure(
@@ -86,6 +111,7 @@ EXTRA_KINDS = Measure(
         kinds=SENSOR_PERTURBATIONS,
         store="predictions_extra",
         kept=_extra,
+        draws="extra_draws.csv",
     ),
     on_main,
 )

@@ -19,8 +19,9 @@ RULE = (
     "Inconclusive: neither, or the convergence rule fails, or a part was not run, or the spread of "
     f"seeds is unknown (fewer than {LEAST_FREEDOM} degrees of freedom over all methods together). "
     "Not run: no part was. An interval joins the spread of training seeds, pooled over all methods "
-    "(t distribution), with the bootstrap over test pictures, taken as independent between "
-    "methods; ratios are compared as logarithms. A claim of several parts shows the least "
+    "(t distribution), with the bootstrap over test pictures: of the difference itself where "
+    "draws.csv has the draws of both methods (paired pictures), else of the two taken as "
+    "independent; ratios are compared as logarithms. A claim of several parts shows the least "
     "favourable one. "
     f"Convergence rule: {CONVERGENCE}."
 )

@@ -15,6 +15,7 @@ _SCHEMAS = {
         (*CELL, "group", "kind", "severity", "metric", "decoding", "visibility", "value"),
         ("value", "low", "high", "n"),
     ),
+    "draws.csv": ((*CELL, "group", "kind", "metric", "draws"), ()),
     "curves.csv": ((*CELL, "step"), ("epoch", "step", "loss", "auc_clean", "auc_seen", "R", "RUC")),
     "times.csv": (
         (*CELL, "ms_per_step", "device"),

@@ -73,6 +73,7 @@ class Results:
                 continue
             key = row["metric"], row["group"], row["kind"], row["severity"]
             self._add(row, key, row["value"], row.get("low"), row.get("high"))
+        self._draws = self._read_draws()
         smoothness: dict = {}
         for row in self.rows["smoothness.csv"]:
             key = tuple(row[k] for k in ("method", "architecture", "data", "seed"))
@@ -87,6 +88,30 @@ class Results:
             self._add(row, key, row["value"], row.get("low"), row.get("high"))
 
         self._average_kinds()
+
+    def _read_draws(self):
+        """Cell and figure → seed → values in the bootstrap draws of pictures."""
+        found: dict = {}
+        counts = set()
+        for row in self.rows["draws.csv"]:
+            cell = tuple(row[k] for k in ("method", "architecture", "data"))
+            what = ", ".join((*cell, f"seed {row['seed']}", row["metric"], row["group"]))
+            try:
+                values = np.array(row["draws"].split(), "float64")
+            except ValueError:
+                raise DataError(
+                    f"{self.folder / 'draws.csv'}: {what}: draws are not all numbers"
+                ) from None
+            counts.add(len(values))
+            if len(counts) > 1:
+                few, many = sorted(counts)
+                raise DataError(
+                    f"{self.folder / 'draws.csv'}: {what}: rows of {few} and of {many} draws; all "
+                    "must come from the same"
+                )
+            key = (*cell, row["metric"], row["group"], row["kind"], "")
+            found.setdefault(key, {})[row["seed"]] = values
+        return found
 
     def _average_kinds(self):
         """mPC and rPC: mean AUC over the fifteen kinds, and its share of the clean AUC."""
@@ -122,8 +147,9 @@ class Results:
     def estimate(self, method, data, metric, group=CLEAN, kind="", severity="", architecture=None):
         """`Estimate` over the seeds of a method, or None where nothing was run."""
         architecture = architecture or self.main
-        seeds = self._values.get((method, architecture, data, metric, group, kind, severity))
-        return Estimate(seeds) if seeds else None
+        key = (method, architecture, data, metric, group, kind, severity)
+        seeds = self._values.get(key)
+        return Estimate(seeds, self._draws.get(key, {})) if seeds else None
 
     def has(self, metric, group=None) -> bool:
         """Whether any method has a value of a metric (in a group)."""

@@ -3,12 +3,13 @@
 A difference has two sources of luck: the training seeds and the test pictures. The first is
 estimated from the spread of seeds around their method's mean, pooled over all methods of a data set
 (an analysis of variance), because two or three seeds of one method say little about their spread.
-The second comes from the evaluation's bootstrap over pictures, taken as independent between
-methods, which is cautious: all methods see the same pictures.
+The second comes from the evaluation's bootstrap over pictures. All methods see the same pictures:
+where the draws of both are kept, the difference is taken in each draw; else the two intervals are
+taken as independent, which is cautious.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy import stats
@@ -24,9 +25,11 @@ class Estimate:
 
     Attributes:
         seeds: seed → (value, low, high), the last two its 95 % interval over pictures (or NaN).
+        draws: seed → the value in each bootstrap draw of pictures; the same draws for all methods.
     """
 
     seeds: dict
+    draws: dict = field(default_factory=dict)
 
     @property
     def values(self):
@@ -91,7 +94,8 @@ class Comparison:
         value, low, high: the difference (or ratio) and its 95 % interval.
         how: `"difference"` or `"ratio"`.
         seeds: of the method and of the reference.
-        covers: what the interval covers: `"seeds and pictures"`, `"seeds"`, `"pictures"` or "".
+        covers: what the interval covers: `"seeds and pictures"`, `"seeds"`, `"pictures"` or "";
+            `"paired pictures"` where the draws of pictures are those of both methods.
     """
 
     value: float
@@ -113,9 +117,12 @@ def compare(one, other, how, spread) -> Comparison:
     transform, back = (np.log, np.exp) if how == "ratio" else (np.asarray, np.asarray)
     with np.errstate(divide="ignore", invalid="ignore"):
         value = float(np.mean(transform(one.values)) - np.mean(transform(other.values)))
-        pictures = math.hypot(*(_picture_error(e, transform) for e in (one, other)))
+        pictures, name = _paired_error(one, other, transform), "paired pictures"
+        if not math.isfinite(pictures):
+            pictures = math.hypot(*(_picture_error(e, transform) for e in (one, other)))
+            name = "pictures"
     known = math.isfinite(pictures)
-    square, covers = (Z * pictures) ** 2 if known else 0.0, ["pictures"] if known else []
+    square, covers = (Z * pictures) ** 2 if known else 0.0, [name] if known else []
     if spread.freedom >= LEAST_FREEDOM and math.isfinite(spread.value):
         error = spread.value * math.sqrt(1 / one.n + 1 / other.n)
         square += (float(stats.t.ppf(0.975, spread.freedom)) * error) ** 2
@@ -123,6 +130,17 @@ def compare(one, other, how, spread) -> Comparison:
     half = math.sqrt(square) if covers else math.nan
     middle, low, high = (float(back(x)) for x in (value, value - half, value + half))
     return Comparison(middle, low, high, how, (one.n, other.n), " and ".join(covers))
+
+
+def _paired_error(one, other, transform):
+    """Standard error over pictures of the difference; NaN without the draws of every seed."""
+    means = []
+    for estimate in (one, other):
+        draws = [estimate.draws.get(seed) for seed in estimate.seeds]
+        if any(values is None for values in draws):
+            return math.nan
+        means.append(np.mean([transform(values) for values in draws], axis=0))
+    return float(np.std(means[0] - means[1], ddof=1))
 
 
 def _picture_error(estimate, transform):
