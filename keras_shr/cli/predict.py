@@ -34,6 +34,9 @@ def add_arguments(parser):
     parser.add_argument("--no-pictures", action="store_true", help="write predictions.json only")
     parser.add_argument("--filter", choices=("one-euro",), help="smooth a video's keypoints")
     parser.add_argument("--whole-frames", action="store_true", help="do not follow in a video")
+    parser.add_argument(
+        "--lost", type=float, help="search the whole frame again below this mean score (0.1)"
+    )
     parser.add_argument("--seconds", type=float, help="stop a video or camera after this")
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--max-pixels", type=int, help="skip larger pictures (120 million)")
@@ -63,14 +66,18 @@ def _check_options(arguments, moving):
     """Refuses options that would have no effect."""
     if moving and len(arguments.sources) > 1:
         raise KerasShrError("give one video or camera at a time, and no pictures beside it")
-    for option in ("filter", "whole_frames", "seconds"):
-        if not moving and getattr(arguments, option):
+    for option in ("filter", "whole_frames", "lost", "seconds"):
+        if not moving and getattr(arguments, option) not in (None, False):
             name = option.replace("_", "-")
             raise KerasShrError(f"--{name} is for a video or camera; these are pictures")
     if arguments.heatmaps and arguments.no_pictures:
         raise KerasShrError("--heatmaps are drawn in the pictures; leave --no-pictures out")
     if arguments.filter and arguments.whole_frames:
         raise KerasShrError("--filter needs a track; leave --whole-frames out")
+    if arguments.lost is not None and arguments.whole_frames:
+        raise KerasShrError("--lost is for a track; leave --whole-frames out")
+    if arguments.lost is not None and not 0 <= arguments.lost <= 1:
+        raise KerasShrError(f"--lost is {arguments.lost:g}; scores are 0 to 1")
     if arguments.seconds is not None and not arguments.seconds > 0:
         raise KerasShrError(f"--seconds is {arguments.seconds:g}; it must be above 0")
 
@@ -153,8 +160,10 @@ def _video(predictor, source, output, arguments):
     name = f"webcam-{source}" if isinstance(source, int) else Path(source).stem
     box = first_box(arguments.boxes, source) if arguments.boxes else None
     smooth = OneEuroFilter(video.frequency) if arguments.filter else None
-    lost = float("inf") if arguments.whole_frames else 0.1
-    tracker = Tracker(predictor, box, lost=lost, filter=smooth)
+    options = {} if arguments.lost is None else {"lost": arguments.lost}
+    if arguments.whole_frames:
+        options = {"lost": float("inf")}
+    tracker = Tracker(predictor, box, filter=smooth, **options)
     result, began, last = CocoJson(predictor.skeleton), time.monotonic(), time.monotonic()
     with VideoWriter(output / f"{name}.mp4", video.frequency) as writer:
         try:

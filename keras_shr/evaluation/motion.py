@@ -6,6 +6,9 @@ from keras_shr.evaluation.bootstrap import Bootstrap
 from keras_shr.metrics import acceleration, jitter
 
 COLUMNS = ("source", "metric", "value", "low", "high")
+BLOCK = 15
+"""Successive frames that are drawn together: half a second at 30 frames a second."""
+_CLIPS = 10
 _DRAWS = 500
 
 
@@ -17,7 +20,11 @@ def clips_of(groups) -> dict:
 
 
 def motion_rows(source, tracks, labels, scale=1.0):
-    """Rows of `COLUMNS`: jitter, acceleration and the labels' own acceleration, px of 256.
+    """Jitter, acceleration and the labels' own acceleration, px of 256.
+
+    The intervals come from draws of whole videos where there are ten or more, else of blocks of
+    `BLOCK` successive frames: what shakes in one frame shakes in the next, so that frames drawn one
+    by one would make them too narrow. The draws are the same for all models on the same videos.
 
     Args:
         source: what the videos are called.
@@ -26,6 +33,9 @@ def motion_rows(source, tracks, labels, scale=1.0):
             third column, visibility, is 0 there is no true motion, and neither frame of a pair
             counts. None leaves acceleration alone.
         scale: factor from the tracks' px to reported px; or one for each video.
+
+    Returns:
+        Dicts with the keys `COLUMNS`, and `draws`, the value in each draw.
     """
     scales = scale if isinstance(scale, list) else [scale] * len(tracks)
     found = {
@@ -52,19 +62,25 @@ def _labelled(labels, successive):
 
 
 def _row(source, metric, parts):
-    """The mean over frames and keypoints, its interval from draws of whole frames.
+    """The mean over frames and keypoints, with its interval.
 
     Args:
         parts: for each video values `(frames, keypoints)` and which of them count, None for all.
     """
-    values = np.concatenate([np.asarray(v, "float64") for v, _ in parts])
-    counts = np.concatenate([np.ones(np.shape(v)) if w is None else w for v, w in parts])
-    values, counts = (values * counts).sum(1, keepdims=True), counts.sum(1, keepdims=True)
-    bootstrap = Bootstrap([""] * len(values), draws=_DRAWS)
-    value, draws = bootstrap.ratio(values, counts.astype("float64"))
+    size = BLOCK if len(parts) < _CLIPS else max(len(values) for values, _ in parts)
+    sums, counts = [], []
+    for values, counted in parts:
+        values = np.asarray(values, "float64")
+        counted = np.ones(values.shape) if counted is None else counted.astype("float64")
+        starts = range(0, len(values), size)
+        sums += [(values * counted)[i : i + size].sum() for i in starts]
+        counts += [counted[i : i + size].sum() for i in starts]
+    bootstrap = Bootstrap([""] * len(sums), draws=_DRAWS)
+    value, draws = bootstrap.ratio(np.array(sums)[:, None], np.array(counts)[:, None])
     low, high = bootstrap.interval(draws)
     return {
         "source": source,
         "metric": metric,
         **{k: float(v[0]) for k, v in (("value", value), ("low", low), ("high", high))},
+        "draws": draws[:, 0],
     }

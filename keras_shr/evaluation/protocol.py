@@ -59,6 +59,8 @@ class Protocol:
         for field in ("perturbations", "severities"):
             if len(set(getattr(self, field))) != len(getattr(self, field)):
                 raise KerasShrError(f"{field} names something twice: {getattr(self, field)}")
+        if self.seed < 0:
+            raise KerasShrError(f"seed is {self.seed}; it must be 0 or more")
         if self.subpixel not in DECODERS or self.subpixel == "argmax":
             choices = ", ".join(name for name in DECODERS if name != "argmax")
             raise KerasShrError(f"subpixel is {self.subpixel!r}; it must be one of {choices}")

@@ -139,7 +139,7 @@ def differences(scores) -> list[dict]:
 
 
 def csv_text(rows, fields) -> str:
-    """Rows as CSV; None and NaN become empty cells."""
+    """These fields of rows as CSV; None and NaN become empty cells."""
     text = io.StringIO()
     writer = csv.DictWriter(text, fields, lineterminator="\n")
     writer.writeheader()

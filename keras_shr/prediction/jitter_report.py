@@ -1,10 +1,12 @@
 """Several models on the same videos, with and without a filter: how much their keypoints shake.
 
 A filter buys steadiness with delay, so beside jitter the report says how far the keypoints are from
-where they belong. Everything is in px of a 256-px crop.
+where they belong. Everything is in px of a 256-px crop; of a film without labels, in which each
+model makes its own crops, one crop's size is the measure for all: the median of theirs.
 """
 
 import itertools
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +29,7 @@ from keras_shr.rendering import render_motion
 RENDERED = "rendered-motion"
 FIELDS = ("model", "filter", "source", "metric", "value", "low", "high")
 NO_FILTER, ONE_EURO = "none", "one-euro"
-_CLIPS, _FRAMES, _SEED = 4, 60, 500
+_CLIPS, _FRAMES, _SEED = 10, 30, 500
 
 
 @dataclass
@@ -36,37 +38,54 @@ class Clip:
 
     Attributes:
         name: of the clip.
-        frames: uint8 `(frames, height, width, 3)`: crops with labels, or whole pictures.
+        frames: uint8 `(frames, height, width, 3)`: crops with labels; or whole pictures, one
+            after the other and each time anew.
         labels: `(frames, keypoints, 3)` in pixels of the frames, or None.
         frequency: frames a second.
     """
 
     name: str
-    frames: np.ndarray
+    frames: Iterable[np.ndarray]
     labels: np.ndarray | None = None
     frequency: float = 30.0
+
+
+class _Film:
+    """The frames of a video file, read again each time: a film is larger than the memory."""
+
+    def __init__(self, path, most):
+        self.path, self.most = path, most
+
+    def __iter__(self):
+        video = Video(self.path)
+        try:
+            yield from itertools.islice(video, self.most)
+        finally:
+            video.close()
 
 
 def load_clips(source, seconds=None) -> list[Clip]:
     """The clips of a source.
 
     Args:
-        source: `"rendered-motion"` (four clips of 60 frames), a video file, or a data set of
+        source: `"rendered-motion"` (ten clips of 30 frames), a video file, or a data set of
             consecutive frames as `open_data` takes it, whose groups are the clips.
         seconds: at most so much of each clip.
 
     Raises:
         DataError: there is no clip of three frames or more.
+        KerasShrError: `seconds` is not above 0.
     """
+    if seconds is not None and not 0 < seconds < float("inf"):
+        raise KerasShrError(f"seconds is {seconds}; it must be above 0")
+    if is_video(source):
+        video = Video(source)
+        video.close()
+        most = None if seconds is None else max(1, int(seconds * video.frequency))
+        return [Clip(Path(source).stem, _Film(source, most), None, video.frequency)]
     if source == RENDERED:
         data = [render_motion(_FRAMES, seed=_SEED + number) for number in range(_CLIPS)]
         clips = [Clip(f"{RENDERED} {i + 1}", d.images, d.keypoints) for i, d in enumerate(data)]
-    elif is_video(source):
-        video = Video(source)
-        # A film may be hours long: no more of it is decoded than is wanted.
-        most = None if seconds is None else max(1, int(seconds * video.frequency))
-        frames = np.stack(list(itertools.islice(video, most)))
-        clips = [Clip(Path(source).stem, frames, None, video.frequency)]
     else:
         reader = open_data(source)
         if reader.kind == "rendered":
@@ -85,18 +104,18 @@ def load_clips(source, seconds=None) -> list[Clip]:
 
 
 def _first(clip, count):
-    labels = None if clip.labels is None else clip.labels[:count]
-    return Clip(clip.name, clip.frames[:count], labels, clip.frequency)
+    return Clip(clip.name, clip.frames[:count], clip.labels[:count], clip.frequency)
 
 
 def follow(predictor, clip):
-    """The track of a clip `(frames, keypoints, 2)` and the scale to px of a 256-px crop."""
+    """The track of a clip `(frames, keypoints, 2)` and the side of its crops in its pixels."""
     if clip.labels is None:
         tracker = Tracker(predictor)
         found = [tracker(frame) for frame in clip.frames]
+        if len(found) < 3:
+            raise DataError(f"{clip.name}: no clip of three frames or more")
         side = float(np.median([prediction.boxes[0, 2] for prediction in found]))
-        track = np.stack([prediction.keypoints[0, :, :2] for prediction in found])
-        return track, PROTOCOL_PIXELS / side
+        return np.stack([prediction.keypoints[0, :, :2] for prediction in found]), side
     size = predictor.model.image_size
     if predictor.model.num_keypoints != clip.labels.shape[1]:
         raise KerasShrError(
@@ -107,7 +126,7 @@ def follow(predictor, clip):
     points = predictor.model.predict_keypoints(images, method=predictor.method)[..., :2]
     frame = clip.frames.shape[1:3]
     points = np.asarray(image_to_heatmap(points, size, frame), "float64")
-    return points, PROTOCOL_PIXELS / max(frame)
+    return points, float(max(frame))
 
 
 def filtered(track, scale, clip, min_cutoff=1.0, beta=0.01):
@@ -123,7 +142,7 @@ def jitter_report(models, source, seconds=None, min_cutoff=1.0, beta=0.01, progr
         models: name → model, `.keras` file or name of a trained model.
         source, seconds: see `load_clips`.
         min_cutoff, beta: of the One-Euro filter, in px of a 256-px crop.
-        progress: called with a line for each model.
+        progress: called with a line for each model, and for the size of the crops of a film.
 
     Returns:
         Rows as dictionaries, the clips, and (model, filter) → the tracks of the clips.
@@ -135,21 +154,27 @@ def jitter_report(models, source, seconds=None, min_cutoff=1.0, beta=0.01, progr
     clips = load_clips(source, seconds)
     labels = None if clips[0].labels is None else [clip.labels for clip in clips]
     name, rows, tracks = Path(str(source)).stem if is_video(source) else str(source), [], {}
+    say = progress or (lambda line: None)
+    found = {}
     for model, value in models.items():
-        if progress:
-            progress(f"{model}: {sum(len(clip.frames) for clip in clips)} frames")
+        say(f"{model}: {len(clips)} clip{'s' if len(clips) > 1 else ''}")
         predictor = Predictor(value)
-        found = [follow(predictor, clip) for clip in clips]
-        plain, scales = [track for track, _ in found], [scale for _, scale in found]
+        found[model] = [follow(predictor, clip) for clip in clips]
+    sides = np.median([[side for _, side in each] for each in found.values()], axis=0)
+    scales = [PROTOCOL_PIXELS / side for side in sides]
+    if labels is None:
+        say(f"the median crop is {sides[0]:.0f} px wide: 1 px of it counts {scales[0]:.2f} px")
+    for model, each in found.items():
+        plain = [track for track, _ in each]
         smooth = [
             filtered(track, scale, clip, min_cutoff, beta)
-            for (track, scale), clip in zip(found, clips, strict=True)
+            for track, scale, clip in zip(plain, scales, clips, strict=True)
         ]
-        for kind, each in ((NO_FILTER, plain), (ONE_EURO, smooth)):
-            tracks[model, kind] = each
-            found_rows = motion_rows(name, each, labels, scales)
+        for kind, shown in ((NO_FILTER, plain), (ONE_EURO, smooth)):
+            tracks[model, kind] = shown
+            found_rows = motion_rows(name, shown, labels, scales)
             if labels is not None:
-                found_rows += _accuracy(name, each, labels, scales[0])
+                found_rows += _accuracy(name, shown, labels, scales[0])
             rows += [{"model": model, "filter": kind, **row} for row in found_rows]
     return rows, clips, tracks
 

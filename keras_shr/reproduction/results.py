@@ -23,7 +23,7 @@ from keras_shr.reproduction.measures import (
     peaks,
     surface,
 )
-from keras_shr.reproduction.measures.perturbed import DRAW_COLUMNS
+from keras_shr.reproduction.measures.base import DRAW_COLUMNS
 from keras_shr.reproduction.one_cell import FACTS, cell_config, is_done, time_row
 
 KEY = ("method", "architecture", "data", "seed")
@@ -47,7 +47,7 @@ TABLES = {
 """File → columns."""
 _PARTS = {
     "scores.csv": (SCORES.file, EXTRA_KINDS.file),
-    "draws.csv": ("draws.csv", "extra_draws.csv"),
+    "draws.csv": ("draws.csv", "extra_draws.csv", "temporal_draws.csv", "video_draws.csv"),
     "temporal.csv": (TEMPORAL.file, VIDEO.file),
     **{name: (name,) for name in ("surfaces.csv", "smoothness.csv")},
 }
@@ -149,7 +149,9 @@ def _curve(folder, cell, config):
 
 
 def _last_fifth(curve):
-    """Whether training had converged: what the last fifth of it still gained."""
+    """Whether training had converged: what the last fifth of it still gained, if it has one."""
+    if len(curve) < 5:
+        return {}
     start = float(curve[int(0.8 * len(curve)) - 1]["auc_clean"])
     end = float(curve[-1]["auc_clean"])
     return dict(zip(_FIFTH, (f"{v:.6g}" for v in (start, end, end - start)), strict=True))

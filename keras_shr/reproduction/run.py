@@ -12,6 +12,7 @@ import keras
 from keras_shr._compile import without_retracing_warnings
 from keras_shr.data import load_arrays, open_data
 from keras_shr.errors import KerasShrError, first_line
+from keras_shr.evaluation.protocol import data_fingerprint
 from keras_shr.files import (
     is_storage_error,
     make_folder,
@@ -88,7 +89,10 @@ def reproduce(
         sets, tests, pictures = _data_sets(output, specs, size, deadline, workers, say, todo)
     except OutOfTime:
         return todo
-    _check_video(frames, sets)
+    if frames is not None:
+        _check_video(frames, sets)
+        with _lock(output, wait=True):
+            _plan_video(output, video, frames)
     work = Work(size, sets, tests, pictures, deadline, say, workers or None, frames)
     with _lock(output, wait=True):  # what is planned can be seen from the start, as not run
         write_tables(output, cells, size, sets)
@@ -111,11 +115,23 @@ def _left(cells, output, video):
 def _check_video(frames, sets):
     """Before the hours of training after which it would be found."""
     for name, one in sets.items():
-        if frames is not None and len(frames.skeleton) != len(one.test.skeleton):
+        if len(frames.skeleton) != len(one.test.skeleton):
             raise KerasShrError(
                 f"the video {frames.name} has {len(frames.skeleton)} keypoints and {name} "
                 f"{len(one.test.skeleton)}"
             )
+
+
+def _plan_video(output, video, frames):
+    """Every cell is measured on the same frames, those of the first call that gave any."""
+    plan, given = read_json(output / PLAN), data_fingerprint(frames)
+    before = plan.setdefault("video", {"data": str(video), "fingerprint": given})
+    if before["fingerprint"] != given:
+        raise KerasShrError(
+            f"{output}: its cells are measured on other frames (video={before['data']!r}); give "
+            "these again, or another --output"
+        )
+    write_json(output / PLAN, plan)
 
 
 def _is_begun(output):
@@ -141,7 +157,8 @@ def _plan(output, suites, data, size, seeds):
         suites = list(dict.fromkeys([*before["suites"], *suites]))
         seeds = max(seeds, before["seeds"])
     cells = planned_cells(suites, plan["data"], seeds)
-    write_json(output / PLAN, plan | {"suites": list(suites), "seeds": seeds})
+    kept = {key: before[key] for key in ("video",) if before and key in before}
+    write_json(output / PLAN, plan | {"suites": list(suites), "seeds": seeds} | kept)
     return cells, size, plan["data"]
 
 

@@ -17,6 +17,11 @@ from keras_shr.skeletons import Skeleton
 PROTOCOL = Protocol((64, 64), ("brightness", "spatter"), (1, 2))
 
 
+def test_a_negative_seed_is_refused():
+    with pytest.raises(KerasShrError, match="seed is -1; it must be 0 or more"):
+        Protocol((64, 64), PROTOCOL.perturbations, (1,), seed=-1)
+
+
 @pytest.fixture(autouse=True)
 def random_shifts(monkeypatch):
     monkeypatch.setattr(perturber, "REFERENCE", fakes.RANDOM_SHIFTS)

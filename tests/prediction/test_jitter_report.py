@@ -105,7 +105,54 @@ def test_clips_of_each_source(tmp_path, monkeypatch):
         for frame in clip(0, 6).frames:
             writer.write(frame)
     (film,) = load_clips(str(path), seconds=0.4)
-    assert (film.labels, film.frequency, len(film.frames)) == (None, 10.0, 4)
+    assert (film.labels, film.frequency) == (None, 10.0)
+    for _ in range(2):  # each model reads it anew
+        assert len(list(film.frames)) == 4
+    for wrong in (0, -1, float("nan")):
+        with pytest.raises(KerasShrError, match="it must be above 0"):
+            load_clips("frames", seconds=wrong)
+
+
+def test_models_on_a_film_are_measured_by_one_crop(monkeypatch):
+    """The one whose keypoints are strewn has larger crops, which must not make it look better."""
+    monkeypatch.setattr(module, "load_clips", lambda source, seconds: [clip(0, 20, False)])
+    monkeypatch.setattr(module, "Predictor", lambda model: model)
+    shake = np.zeros((20, 3, 2))
+    shake[::2, :, 0] = 1.0
+    found = {"tight": (2 * shake, 100.0), "strewn": (4 * shake, 300.0)}
+    monkeypatch.setattr(module, "follow", lambda model, clip: found[model])
+    said = []
+    rows, _, _ = jitter_report({k: k for k in found}, "film.mp4", progress=said.append)
+    values = {r["model"]: r["value"] for r in rows if r["filter"] == "none"}
+    assert values["strewn"] == pytest.approx(2 * values["tight"])
+    assert values["tight"] == pytest.approx(4 * 256 / 200)  # 2 px back and forth
+    assert said[-1] == "the median crop is 200 px wide: 1 px of it counts 1.28 px"
+
+
+def test_a_film_of_two_frames_is_refused(monkeypatch):
+    monkeypatch.setattr(module, "load_clips", lambda source, seconds: [clip(0, 2, False)])
+    with pytest.raises(DataError, match="lamps: no clip of three frames"):
+        jitter_report({"lamps": lamp_model()}, "film.mp4")
+
+
+@pytest.mark.parametrize(("clips", "units"), [(1, 3), (4, 12), (12, 12)])
+def test_what_shakes_together_is_drawn_together(clips, units):
+    """Blocks of 15 frames of few clips, whole clips of many: values that differ by block only."""
+    rng = np.random.default_rng(0)
+    level = rng.uniform(1, 9, units)
+    frames = 45 if clips == 12 else 15
+    speed = np.repeat(level, frames).reshape(clips, -1)
+    # One frame more than steps, each as long as the level of its block.
+    x = np.concatenate([np.zeros((clips, 1)), np.cumsum(speed, 1)], 1)
+    tracks = np.stack([x, np.zeros_like(x)], -1)[:, :, None]
+    still = np.zeros((x.shape[1], 1, 2))
+    (row, *_) = motion_rows("v", list(tracks), [still] * clips)
+    assert row["metric"] == "jitter"
+    assert row["value"] == pytest.approx(level.mean())
+    means = level[rng.integers(0, units, (20_000, units))].mean(1)
+    low, high = np.percentile(means, (2.5, 97.5))
+    assert row["high"] - row["low"] == pytest.approx(high - low, rel=0.1)
+    assert np.percentile(row["draws"], 2.5) == pytest.approx(row["low"])
 
 
 def test_a_model_of_other_keypoints_is_named(monkeypatch):

@@ -1,5 +1,7 @@
 """Keypoints in pictures of any size, in boxes and along a video."""
 
+from types import SimpleNamespace
+
 import keras
 import numpy as np
 import pytest
@@ -226,6 +228,52 @@ def test_a_lost_track_is_searched_in_the_whole_frame(predictor):
     assert tracker(frame).boxes[0, 2] < 75
     tracker(np.full_like(frame, 80))  # nothing to see: scores are low everywhere
     assert tracker(frame).boxes[0, 2] == 400
+
+
+class Scripted:
+    """A predictor whose scores and keypoints' spread, in sides of the crop, are given."""
+
+    def __init__(self, answers):
+        self.answers = iter(answers)
+
+    def squares(self, frame, boxes):
+        return [SquareBox(0.0, 0.0, float(max(frame.shape[:2])))]
+
+    def predict_squares(self, frames, squares, heatmaps):
+        (square,) = squares[0]
+        score, spread = next(self.answers)
+        middle = np.array(square[:2]) + square.side / 2
+        half = spread * square.side / 2
+        points = np.stack([middle - half, middle + half])
+        boxes = np.array([[*square[:2], square.side, square.side]])
+        return [SimpleNamespace(keypoints=points[None], scores=np.array([score]), boxes=boxes)]
+
+
+def sides(answers):
+    tracker, frame = Tracker(Scripted(answers)), np.zeros((480, 640, 3), np.uint8)
+    return [float(tracker(frame).boxes[0, 2]) for _ in answers]
+
+
+def test_a_track_whose_score_falls_is_lost():
+    steady = [(0.75, 0.4)] + 19 * [(0.75, 1 / 1.8)]
+    followed = 640 * 1.8 * 0.4
+    # A blurred frame is not the end; one of .22, as models answer to nothing, is.
+    found = sides([*steady, (0.5, 1 / 1.8), (0.22, 1 / 1.8), (0.75, 0.4), (0.75, 0.4)])
+    assert found[1:22] == pytest.approx(21 * [followed])
+    assert found[22] == 640
+    # A model that always scores low is followed all the same.
+    found = sides([(0.2, 0.4), *(9 * [(0.2, 1 / 1.8)])])
+    assert found[1:] == pytest.approx(9 * [followed])
+
+
+def test_a_crop_that_shrinks_on_nothing_is_given_up():
+    steady = [(0.75, 0.4)] + 19 * [(0.75, 1 / 1.8)]
+    found = sides([*steady, *(60 * [(0.7, 0.3)])])
+    assert found[20:].count(640) >= 5  # it looks for the hand in the whole frame again and again
+    assert min(found) > 16
+    # From the first frame on, where there is no track to compare with.
+    found = sides(60 * [(0.22, 0.2)])
+    assert found.count(640) >= 5
 
 
 # The One-Euro filter

@@ -146,6 +146,14 @@ def _peaks(case):
     }
 
 
+def test_a_table_in_another_encoding_is_named(tmp_path):
+    make_run(tmp_path, seeds=1, extras=False)
+    path = tmp_path / "curves.csv"
+    path.write_bytes(path.read_bytes() + "# gemessen für uns\n".encode("latin-1"))
+    with pytest.raises(DataError, match=r"curves.csv: not UTF-8 at byte \d+; save it as UTF-8"):
+        Results(tmp_path)
+
+
 def test_faulty_surface_and_peaks_are_named(report, tmp_path):
     make_run(tmp_path, seeds=1)
     path = tmp_path / "surfaces.csv"

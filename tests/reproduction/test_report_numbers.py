@@ -260,6 +260,27 @@ def test_faulty_draws_are_named(tmp_path):
         with_draws(tmp_path, ["pg"], [[0.1, 0.2, 0.3], [0.1, 0.2]])
 
 
+def test_a_collapsed_method_wins_nothing(tmp_path):
+    """One that always answers the same never moves: R 6, RUC .99."""
+    collapsed = METHODS | {"rcc": (0.30, 0.02, 6.0, 0.99, 850.0, 0.045)}
+    make_run(tmp_path, methods=collapsed, extras=False)
+    found = judge(Results(tmp_path), claim("rcc", "baseline", "RUC"), "rendered")
+    assert (found["verdict"], found["direction"]) == ("inconclusive", "as claimed")
+    assert "RCC: it collapsed: clean AUC 0.296, less than half of the baseline's" in found["why"]
+    found = judge(Results(tmp_path), claim("mst", "rcc", "RUC"), "rendered")
+    assert found["verdict"] == "inconclusive"
+    assert judge(Results(tmp_path), claim("mst", "hdhr"), "rendered")["why"] == (
+        "an interval holds the threshold"
+    )
+
+
+def test_a_falling_validation_auc_has_not_converged(tmp_path):
+    make_run(tmp_path, gain=-0.012, extras=False)
+    found = judge(Results(tmp_path), claim("paper", "baseline"), "rendered")
+    assert found["verdict"] == "inconclusive"
+    assert "validation AUC fell by .5 points or more in the last fifth (up to 1.2" in found["why"]
+
+
 def test_convergence_rule(tmp_path):
     make_run(tmp_path / "gain", gain=0.006, extras=False)
     results = Results(tmp_path / "gain")

@@ -179,7 +179,9 @@ def fake(monkeypatch):
         if cell.key in failures:
             raise failures[cell.key]
         done.append(cell.key)
-        (folder / "history.csv").write_text("epoch,loss,val_auc_clean\n1,2.5,0.1\n2,1.5,0.25\n")
+        (folder / "history.csv").write_text(
+            "epoch,loss,val_auc_clean\n1,9,0\n2,8,0\n3,7,0\n4,2.5,0.1\n5,1.5,0.25\n"
+        )
         (folder / "scores.csv").write_text(
             "model,data,group,kind,severity,metric,decoding,visibility,value,low,high,n\n"
             "x,y,clean,,,auc,argmax,all,0.5,0.4,0.6,126\n"
@@ -323,6 +325,28 @@ def test_a_video_that_does_not_fit_is_refused_before_training(fake, tmp_path, mo
     with pytest.raises(KerasShrError, match="has 1 keypoints and rendered 21"):
         reproduce(*arguments, video=f"folder:{tmp_path}", say=quiet)
     assert fake["done"] == []
+
+
+def test_all_cells_are_measured_on_the_same_frames(fake, tmp_path, monkeypatch):
+    hands = open_data("rendered:1", size=32)
+    monkeypatch.setattr(run, "make_data_set", lambda n, *_: DataSet(n, {"data": "p:t"}, hands))
+
+    def frames(name, color):
+        folder = tmp_path / name
+        folder.mkdir()
+        Image.new("RGB", (40, 40), color).save(folder / "a.png")
+        line = {"file": "a.png", "keypoints": [[1, 2]] * 21}
+        (folder / "index.jsonl").write_text(json.dumps(line))
+        return f"folder:{folder}"
+
+    one, other = frames("one", "red"), frames("other", "blue")
+    arguments = {"size": TINY, "say": quiet}
+    reproduce(["table1"], tmp_path / "run", **arguments)
+    reproduce(["table1"], tmp_path / "run", video=one, **arguments)
+    reproduce(["table3"], tmp_path / "run", **arguments)
+    with pytest.raises(KerasShrError, match=r"measured on other frames \(video='folder:.*one'\)"):
+        reproduce(["table3"], tmp_path / "run", video=other, **arguments)
+    reproduce(["table3"], tmp_path / "run", video=one, **arguments)
 
 
 def test_the_command_says_that_cells_are_left(fake, tmp_path, capsys):

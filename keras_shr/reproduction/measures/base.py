@@ -1,9 +1,22 @@
-"""What every measure is."""
+"""What every measure is, and the draws that several keep.
+
+Beside its figures a measure keeps those that methods are compared by for each bootstrap draw of
+its pictures or frames. The draws are the same for all cells, so that the report's intervals of
+differences are paired.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from keras_shr.reproduction.suites import MAIN
+
+DRAW_COLUMNS = ("group", "kind", "metric", "draws")
+
+
+def draw_row(group, kind, metric, draws):
+    """A row of `DRAW_COLUMNS`; four digits, far below the draws' spread."""
+    text = " ".join(f"{value:.4g}" for value in draws)
+    return dict(zip(DRAW_COLUMNS, (group, kind, metric, text), strict=True))
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from keras_shr.evaluation.summary import csv_text
 from keras_shr.files import write_text
 from keras_shr.heatmaps import image_to_heatmap
 from keras_shr.rendering import render_motion
-from keras_shr.reproduction.measures.base import Measure, on_main
+from keras_shr.reproduction.measures.base import DRAW_COLUMNS, Measure, draw_row, on_main
 from keras_shr.skeletons import HAND_21
 
-SEQUENCES, FRAMES = 4, 45
+SEQUENCES, FRAMES = 12, 45
 SHOWN = range(10, 17)
 """Frames of the first sequence that Figure 1 shows."""
 FRAME_COLUMNS = ("frame", "keypoint", "x", "y", "label_x", "label_y")
@@ -29,7 +29,7 @@ def sequence(number, size):
 def _temporal(cell, folder, work, model):
     if model.num_keypoints != len(HAND_21):
         write_text(folder / "frames.csv", csv_text([], FRAME_COLUMNS))
-        write_text(folder / "temporal.csv", csv_text([], COLUMNS))
+        _write(folder, "temporal", [])
         return
     scale = PROTOCOL_PIXELS / max(model.image_size)
     videos = [sequence(number, model.image_size[0]) for number in range(SEQUENCES)]
@@ -39,14 +39,13 @@ def _temporal(cell, folder, work, model):
         tracks.append(model.predict_keypoints(video.images)[..., :2])
     labels = [video.keypoints for video in videos]
     write_text(folder / "frames.csv", csv_text(_frames(tracks[0], labels[0]), FRAME_COLUMNS))
-    rows = motion_rows("rendered_motion", tracks, labels, scale)
-    write_text(folder / "temporal.csv", csv_text(rows, COLUMNS))
+    _write(folder, "temporal", motion_rows("rendered_motion", tracks, labels, scale))
 
 
 def _video(cell, folder, work, model):
     video, size = work.video, model.image_size
     if model.num_keypoints != video.keypoints.shape[1]:
-        write_text(folder / "video.csv", csv_text([], COLUMNS))
+        _write(folder, "video", [])
         return
     images = resize_images(video.images, size)
     labels = np.asarray(image_to_heatmap(video.keypoints, video.images.shape[1:3], size))
@@ -54,7 +53,13 @@ def _video(cell, folder, work, model):
     clips = clips_of(video.groups).values()
     scale = PROTOCOL_PIXELS / max(size)
     rows = motion_rows("video", [track[c] for c in clips], [labels[c] for c in clips], scale)
-    write_text(folder / "video.csv", csv_text(rows, COLUMNS))
+    _write(folder, "video", rows)
+
+
+def _write(folder, name, rows):
+    drawn = [draw_row(row["source"], "", row["metric"], row["draws"]) for row in rows]
+    write_text(folder / f"{name}_draws.csv", csv_text(drawn, DRAW_COLUMNS))
+    write_text(folder / f"{name}.csv", csv_text(rows, COLUMNS))
 
 
 def _frames(track, labels):

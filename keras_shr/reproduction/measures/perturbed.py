@@ -1,9 +1,4 @@
-"""Accuracy and stability under the paper's fifteen kinds, and under lens and sensor faults.
-
-Beside the figures, `draws.csv` keeps those that methods are compared by for each bootstrap draw of
-the test pictures. The draws are the same for all cells, so that the report's intervals of
-differences are paired.
-"""
+"""Accuracy and stability under the paper's fifteen kinds, and under lens and sensor faults."""
 
 from functools import partial
 
@@ -16,10 +11,9 @@ from keras_shr.evaluation.summary import csv_text
 from keras_shr.files import write_text
 from keras_shr.perturbations import ALL_PERTURBATIONS, SENSOR_PERTURBATIONS
 from keras_shr.reproduction.clock import seldom
-from keras_shr.reproduction.measures.base import Measure, on_main
+from keras_shr.reproduction.measures.base import DRAW_COLUMNS, Measure, draw_row, on_main
 
 _DRAWS = 500
-DRAW_COLUMNS = ("group", "kind", "metric", "draws")
 _FAMILIES = (ALL_PERTURBATIONS, SENSOR_PERTURBATIONS)
 _KEPT_BYTES = 4e9
 
@@ -63,14 +57,8 @@ def _evaluate(cell, folder, work, model, file, kinds, store, kept, draws):
 
 
 def _drawn(scores, kept):
-    """Rows of `DRAW_COLUMNS`; four digits, far below the draws' spread."""
     return [
-        {
-            "group": group,
-            "kind": kind,
-            "metric": metric,
-            "draws": " ".join(f"{value:.4g}" for value in draws),
-        }
+        draw_row(group, kind, metric, draws)
         for (metric, group, kind, decoding), draws in scores.draws.items()
         if decoding == "argmax"
         and (metric in ("auc", "R", "RUC") or metric.startswith("D_"))

@@ -45,9 +45,11 @@ def _surface(cell, folder, work, model):
     losses = SurfaceLoss(model)
     losses.compile(jit_compile=keras.config.backend() == "jax")
     surfaces = []
-    for index in range(min(IMAGES, len(data))):
+    # Spread over the set: the first of a film are nearly one picture.
+    chosen = np.linspace(0, len(data) - 1, min(IMAGES, len(data))).round().astype(int)
+    for number, index in enumerate(chosen):
         work.deadline.check()
-        surfaces.append(_of_image(losses, model, data, index))
+        surfaces.append(_of_image(losses, model, data, index, _kind(number)))
     surfaces = np.stack(surfaces)
     grid = surfaces.mean(0)
     rows = [
@@ -56,15 +58,19 @@ def _surface(cell, folder, work, model):
         for j, b in enumerate(ACROSS)
     ]
     smooth = [
-        {"image": data.ids[i], "smoothness": float(v)} for i, v in enumerate(smoothness(surfaces))
+        {"image": data.ids[i], "smoothness": float(v)}
+        for i, v in zip(chosen, smoothness(surfaces), strict=True)
     ]
     write_text(folder / "smoothness.csv", csv_text(smooth, ("image", "smoothness")))
     write_text(folder / "surfaces.csv", csv_text(rows, COLUMNS))
 
 
-def _of_image(losses, model, data, index):
+def _kind(number):
+    return EVALUATION_PERTURBATIONS[number % len(EVALUATION_PERTURBATIONS)]
+
+
+def _of_image(losses, model, data, index, kind):
     image = data.images[index]
-    kind = EVALUATION_PERTURBATIONS[index % len(EVALUATION_PERTURBATIONS)]
     perturbed = reference.perturb(image, kind, 3, condition_seed(0, data.ids[index], kind, 3))
     signs = np.random.default_rng([0, index]).choice((-1.0, 1.0), image.shape)
     clean = image.astype("float32")

@@ -1,6 +1,7 @@
 """The CSV files of a run, read and checked: what is wrong is said by file, line and column."""
 
 import csv
+import io
 import math
 from pathlib import Path
 
@@ -57,7 +58,13 @@ def read_rows(folder, name) -> list[dict]:
     if name == "cells.csv":
         numbers = _CELL_NUMBERS
     rows = []
-    with open(path, newline="", encoding="utf-8") as file:
+    try:
+        content = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8 again"
+        ) from None
+    with io.StringIO(content, newline="") as file:
         lines = ((i, line) for i, line in enumerate(file, 1) if not line.startswith("#"))
         position = [0]
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from keras_shr.errors import DataError
+from keras_shr.evaluation.bootstrap import Bootstrap
 from keras_shr.evaluation.protocol import SEEN, UNSEEN
 from keras_shr.reproduction.report.methods import BASELINE, in_order
-from keras_shr.reproduction.report.reading import FILES, read_rows
+from keras_shr.reproduction.report.reading import CELL, FILES, read_rows
 from keras_shr.reproduction.report.statistics import Estimate, compare, pooled
 from keras_shr.reproduction.suites import MAIN
 
@@ -17,9 +18,11 @@ ALL, CLEAN = "all", "clean"
 _PLAIN = ("done", "not run")
 LOWEST_AUC = 0.70
 LARGEST_GAIN = 0.005
+COLLAPSED = 0.5
 CONVERGENCE = (
-    "a comparison counts only if the baseline's clean AUC is at least .70 and the validation AUC "
-    "of both methods gained less than .5 points in the last fifth of training"
+    "a comparison counts only if the baseline's clean AUC is at least .70, that of both methods at "
+    "least half of it (a network that always answers the same is perfectly stable), and the "
+    "validation AUC of both neither gained nor lost .5 points or more in the last fifth of training"
 )
 
 
@@ -76,10 +79,18 @@ class Results:
         self._draws = self._read_draws()
         smoothness: dict = {}
         for row in self.rows["smoothness.csv"]:
-            key = tuple(row[k] for k in ("method", "architecture", "data", "seed"))
+            key = tuple(row[k] for k in CELL)
             smoothness.setdefault(key, []).append(row)
+        pictures = None
         for rows in smoothness.values():
             values = np.array([row["smoothness"] for row in rows])
+            names = [row["image"] for row in rows]
+            pictures = pictures or names
+            if names == pictures and len(names) > 1:
+                ones = np.ones((len(names), 1))
+                _, drawn = Bootstrap([""] * len(names)).ratio(values[:, None], ones)
+                key = (*(rows[0][k] for k in CELL[:3]), "smoothness", CLEAN, "", "")
+                self._draws.setdefault(key, {})[rows[0]["seed"]] = drawn[:, 0]
             half = 1.96 * values.std(ddof=1) / math.sqrt(len(values)) if len(values) > 1 else np.nan
             mean = float(values.mean())
             self._add(rows[0], ("smoothness", CLEAN, "", ""), mean, mean - half, mean + half)
@@ -94,7 +105,7 @@ class Results:
         found: dict = {}
         counts = set()
         for row in self.rows["draws.csv"]:
-            cell = tuple(row[k] for k in ("method", "architecture", "data"))
+            cell = tuple(row[k] for k in CELL[:3])
             what = ", ".join((*cell, f"seed {row['seed']}", row["metric"], row["group"]))
             try:
                 values = np.array(row["draws"].split(), "float64")
@@ -198,6 +209,11 @@ class Results:
             faults.append("the baseline was not run")
         elif baseline.value < LOWEST_AUC:
             faults.append(f"the baseline's clean AUC is {baseline.value:.3f}, below .70")
+        elif estimate.values.min() < COLLAPSED * baseline.value:
+            faults.append(
+                f"it collapsed: clean AUC {estimate.values.min():.3f}, less than half of the "
+                "baseline's"
+            )
         gains = [
             cells[seed]["val_auc_gain_last_fifth"]
             for seed in estimate.seeds
@@ -208,6 +224,12 @@ class Results:
             faults.append(
                 f"validation AUC still gained .5 points or more in the last fifth (up to "
                 f"{100 * max(gains):.1f}, {growing} of {estimate.n} seeds)"
+            )
+        falling = sum(gain <= -LARGEST_GAIN for gain in gains)
+        if falling:
+            faults.append(
+                f"validation AUC fell by .5 points or more in the last fifth (up to "
+                f"{-100 * min(gains):.1f}, {falling} of {estimate.n} seeds)"
             )
         if len(gains) < estimate.n:
             faults.append("the gain in the last fifth is not known")
