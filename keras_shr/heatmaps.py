@@ -32,6 +32,20 @@ def in_frame(keypoints, size) -> Tensor:
     return inside & (visibility > 0)  # a comparison with NaN is false
 
 
+def only_in_frame(keypoints, size) -> Tensor:
+    """Keypoints with visibility 0 where they are not `in_frame`: what a map can answer.
+
+    Args:
+        keypoints, size: see `in_frame`.
+
+    Returns:
+        float32, the shape of `keypoints`.
+    """
+    keypoints = ops.convert_to_tensor(keypoints, "float32")
+    visibility = ops.where(in_frame(keypoints, size), keypoints[..., 2], 0.0)
+    return ops.concatenate([keypoints[..., :2], visibility[..., None]], axis=-1)
+
+
 def _check_targets(keypoints, size):
     shape = tuple(keypoints.shape)
     if len(shape) != 3 or shape[2] not in (3, None):

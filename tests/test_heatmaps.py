@@ -80,6 +80,20 @@ def test_image_and_heatmap_coordinates_are_inverse(points, image_size, heatmap_s
     np.testing.assert_allclose(back, keypoints, atol=1e-3)
 
 
+@given(
+    hnp.arrays("float32", (5, 2), elements=st.floats(-50, 90, width=32) | st.just(np.nan)),
+    hnp.arrays("int64", 5, elements=st.integers(0, 2)),
+    SIZES,
+)
+def test_only_keypoints_in_the_frame_count(points, visibility, size):
+    keypoints = np.concatenate([points, visibility[:, None]], 1).astype("float32")
+    found = numpy(heatmaps.only_in_frame(keypoints, size))
+    np.testing.assert_array_equal(found[:, :2], points)
+    for (x, y), before, after in zip(points, visibility, found[:, 2], strict=True):
+        inside = -0.5 <= x < size[1] - 0.5 and -0.5 <= y < size[0] - 0.5
+        assert after == (before if inside else 0)
+
+
 def test_image_to_heatmap_by_hand():
     # 256 -> 64: pixels 0..3 share heatmap pixel 0, whose centre is at image coordinate 1.5.
     got = numpy(heatmaps.image_to_heatmap([[[1.5, 253.5, 2.0]]], (256, 256), (64, 64)))

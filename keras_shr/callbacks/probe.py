@@ -8,7 +8,7 @@ from keras_shr.callbacks._averaging import averaged_weights
 from keras_shr.data.images import resize_images
 from keras_shr.data.records import PROTOCOL_PIXELS, KeypointData, refuse_shares
 from keras_shr.errors import KerasShrError
-from keras_shr.heatmaps import image_to_heatmap
+from keras_shr.heatmaps import image_to_heatmap, only_in_frame
 from keras_shr.metrics import keypoint_auc, mean_squared_displacement, ruc
 from keras_shr.models.optimization import batches_seen
 from keras_shr.perturbations import TRAINING_PERTURBATIONS, check_perturbations, perturb
@@ -109,7 +109,8 @@ class RobustnessProbe:
         if self._prepared_for == size:
             return
         self.clean = resize_images(self.images, size)
-        self.labels = np.asarray(image_to_heatmap(self.keypoints, self.images.shape[1:3], size))
+        own = self.images.shape[1:3]
+        self.labels = np.asarray(image_to_heatmap(only_in_frame(self.keypoints, own), own, size))
         self.perturbed = self._perturb(self.clean)
         self._prepared_for, self._last = size, (None, None)
 

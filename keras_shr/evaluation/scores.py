@@ -6,7 +6,7 @@ import numpy as np
 
 from keras_shr.evaluation.bootstrap import Bootstrap, Ratio
 from keras_shr.evaluation.protocol import EXTRA, SEEN, UNSEEN
-from keras_shr.heatmaps import image_to_heatmap
+from keras_shr.heatmaps import image_to_heatmap, only_in_frame
 from keras_shr.metrics import (
     CONVENTIONS,
     STABILITY_THRESHOLDS,
@@ -112,9 +112,10 @@ class _Measurer:
     def __init__(self, model, predictions, data, protocol, bootstrap):
         self.scores, self.predictions, self.protocol = Scores(model), predictions, protocol
         self.data, self.bootstrap = data, bootstrap or Bootstrap(data.groups)
-        self.all_labels = np.asarray(
-            image_to_heatmap(data.keypoints, data.images.shape[1:3], protocol.size)
-        )
+        size = data.images.shape[1:3]
+        # No map can answer what lies outside the crop.
+        labels = only_in_frame(data.keypoints, size)
+        self.all_labels = np.asarray(image_to_heatmap(labels, size, protocol.size))
         self.names, self.masks = conditions_of(protocol)
         self.ratios = {}
 

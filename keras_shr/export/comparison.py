@@ -15,6 +15,7 @@ from keras_shr.evaluation.runner import joined_blocks, make_perturber, tasks
 from keras_shr.export.convert import load_model
 from keras_shr.export.exported import ExportedModel
 from keras_shr.files import write_json, write_text
+from keras_shr.heatmaps import only_in_frame
 from keras_shr.metrics import displacements, keypoint_auc, mean_squared_displacement, ruc
 from keras_shr.perturbations import EVALUATION_PERTURBATIONS
 
@@ -76,18 +77,19 @@ def compare_export(
             "exported": exported.predict_keypoints(images)[..., :2],
         }
 
+    truth = np.asarray(only_in_frame(data.keypoints, data.images.shape[1:3]))
     clean = predict(data.images)
-    rows.append(_row("clean", "", data.keypoints, clean, None, protocol.scale))
+    rows.append(_row("clean", "", truth, clean, None, protocol.scale))
     if np.isnan(rows[0]["auc_keras"]):
         raise KerasShrError(f"{data.name}: no keypoint is labelled, so there is no AUC to compare")
     for kind, level, images in _perturbed(data, protocol, workers):
         found = predict(images)
-        rows.append(_row(kind, level, data.keypoints, found, clean, protocol.scale))
+        rows.append(_row(kind, level, truth, found, clean, protocol.scale))
         for name in answers:
             answers[name].append(found[name])
     everything = {name: np.concatenate(parts) for name, parts in answers.items()}
     still = {name: _repeated(points, protocol) for name, points in clean.items()}
-    labels = _repeated(data.keypoints, protocol)
+    labels = _repeated(truth, protocol)
     rows.append(_row("perturbed", "", labels, everything, still, protocol.scale))
 
     quantize = exported.info["quantize"]

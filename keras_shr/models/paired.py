@@ -14,7 +14,7 @@ from keras_shr.heatmaps import (
     gaussian_heatmap,
     highly_differentiated_heatmap,
     image_to_heatmap,
-    in_frame,
+    only_in_frame,
 )
 from keras_shr.layers import RandomKeypointAffine, RowColumnCorrelation
 from keras_shr.models._checks import check_batch
@@ -350,12 +350,9 @@ class PairedHeatmapModel(PairTrainer, KeypointPrediction, keras.Model):
     def compute_metrics(self, x, y, y_pred, sample_weight=None) -> dict:
         """Keypoint metrics of the clean images, in image pixels."""
         keypoints = y["keypoints"] if isinstance(y, dict) else y
-        keypoints = ops.cast(keypoints, "float32")
-        count = ops.shape(keypoints)[0]
+        labelled = only_in_frame(keypoints, self.image_size)
+        count = ops.shape(labelled)[0]
         predicted = self.decode(keras.tree.flatten(y_pred)[-1][:count])
-        inside = in_frame(keypoints, self.image_size)
-        visibility = ops.where(inside, keypoints[..., 2], 0.0)
-        labelled = ops.concatenate([keypoints[..., :2], visibility[..., None]], axis=-1)
         return super().compute_metrics(x, labelled, predicted, sample_weight)
 
     # Saving

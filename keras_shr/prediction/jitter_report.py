@@ -18,7 +18,7 @@ from keras_shr.data.records import PROTOCOL_PIXELS
 from keras_shr.errors import DataError, KerasShrError
 from keras_shr.evaluation.motion import clips_of, motion_rows
 from keras_shr.files import replacing
-from keras_shr.heatmaps import image_to_heatmap
+from keras_shr.heatmaps import image_to_heatmap, only_in_frame
 from keras_shr.metrics import end_point_error, keypoint_auc
 from keras_shr.prediction.one_euro import OneEuroFilter
 from keras_shr.prediction.predictor import Predictor
@@ -152,7 +152,9 @@ def jitter_report(models, source, seconds=None, min_cutoff=1.0, beta=0.01, progr
     """
     OneEuroFilter(min_cutoff=min_cutoff, beta=beta)  # refuses what it cannot take before the work
     clips = load_clips(source, seconds)
-    labels = None if clips[0].labels is None else [clip.labels for clip in clips]
+    labels = None
+    if clips[0].labels is not None:
+        labels = [np.asarray(only_in_frame(c.labels, c.frames.shape[1:3])) for c in clips]
     name, rows, tracks = Path(str(source)).stem if is_video(source) else str(source), [], {}
     say = progress or (lambda line: None)
     found = {}

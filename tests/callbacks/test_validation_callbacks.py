@@ -93,6 +93,17 @@ def test_probe_perturbs_every_copy_and_the_same_each_time(probe):
     np.testing.assert_array_equal(again.perturbed, probe.perturbed)
 
 
+def test_probe_leaves_out_what_lies_outside(monkeypatch):
+    images, keypoints = pictures(4, size=64)
+    keypoints = keypoints.copy()
+    keypoints[1:, 0] = (-40, 3, 2), (10, 70, 1), (63.4, 63.4, 2)
+    probe = RobustnessProbe(images, keypoints)
+    monkeypatch.setattr(probe, "_perturb", lambda images: images)
+    probe.prepare(Pointer(keypoints))
+    np.testing.assert_array_equal(probe.labels[1:, 0, 2], [0, 0, 2])
+    np.testing.assert_array_equal(probe.labels[:, 1:, 2], keypoints[:, 1:, 2])
+
+
 def test_probe_resizes_and_limits(monkeypatch):
     images, keypoints = pictures(10, size=64)
     data = KeypointData(images, keypoints, SKELETON)

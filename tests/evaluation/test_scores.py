@@ -47,6 +47,20 @@ def data():
     return data
 
 
+def test_a_keypoint_outside_its_crop_counts_like_none(data):
+    found = random_predictions(data)
+    unlabelled, outside = data.keypoints.copy(), data.keypoints.copy()
+    unlabelled[2:9, 0, 2] = 0
+    outside[2:9, 0] = (-40, 3, 2)
+    outside[5, 0] = (1e6, 70, 1)
+    rows = []
+    for keypoints in (unlabelled, outside):
+        data.keypoints = keypoints
+        scores = measure("m", [found], data, PROTOCOL, Bootstrap(data.groups, draws=20))
+        rows.append([[row[k] for k in ("metric", "value", "low", "n")] for row in scores.rows])
+    assert rows[0] == rows[1]
+
+
 @pytest.mark.parametrize("decoding", ["argmax", "subpixel"])
 def test_figures_are_the_packages_metrics(data, decoding):
     found = random_predictions(data)

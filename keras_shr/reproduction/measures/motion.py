@@ -9,7 +9,7 @@ from keras_shr.data.records import PROTOCOL_PIXELS
 from keras_shr.evaluation.motion import COLUMNS, clips_of, motion_rows
 from keras_shr.evaluation.summary import csv_text
 from keras_shr.files import write_text
-from keras_shr.heatmaps import image_to_heatmap
+from keras_shr.heatmaps import image_to_heatmap, only_in_frame
 from keras_shr.rendering import render_motion
 from keras_shr.reproduction.measures.base import DRAW_COLUMNS, Measure, draw_row, on_main
 from keras_shr.skeletons import HAND_21
@@ -37,7 +37,7 @@ def _temporal(cell, folder, work, model):
     for video in videos:
         work.deadline.check()
         tracks.append(model.predict_keypoints(video.images)[..., :2])
-    labels = [video.keypoints for video in videos]
+    labels = [np.asarray(only_in_frame(v.keypoints, model.image_size)) for v in videos]
     write_text(folder / "frames.csv", csv_text(_frames(tracks[0], labels[0]), FRAME_COLUMNS))
     _write(folder, "temporal", motion_rows("rendered_motion", tracks, labels, scale))
 
@@ -48,7 +48,8 @@ def _video(cell, folder, work, model):
         _write(folder, "video", [])
         return
     images = resize_images(video.images, size)
-    labels = np.asarray(image_to_heatmap(video.keypoints, video.images.shape[1:3], size))
+    own = video.images.shape[1:3]
+    labels = np.asarray(image_to_heatmap(only_in_frame(video.keypoints, own), own, size))
     track = model.predict_keypoints(images)[..., :2]
     clips = clips_of(video.groups).values()
     scale = PROTOCOL_PIXELS / max(size)
