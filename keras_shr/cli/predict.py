@@ -17,6 +17,7 @@ from pathlib import Path
 from keras_shr.errors import DataError, KerasShrError
 
 _AT_ONCE = 64
+_BYTES_AT_ONCE = 500_000_000  # of decoded pictures: 64 of a telephone would be 2.3 GB
 _WIDEST = 1280
 
 
@@ -67,7 +68,8 @@ def _check_options(arguments, moving):
     if moving and len(arguments.sources) > 1:
         raise KerasShrError("give one video or camera at a time, and no pictures beside it")
     for option in ("filter", "whole_frames", "lost", "seconds"):
-        if not moving and getattr(arguments, option) not in (None, False):
+        given = getattr(arguments, option)
+        if not moving and given is not None and given is not False:
             name = option.replace("_", "-")
             raise KerasShrError(f"--{name} is for a video or camera; these are pictures")
     if arguments.heatmaps and arguments.no_pictures:
@@ -107,19 +109,19 @@ def _pictures(predictor, output, arguments):
         count = len(files) - len(boxes)
         print(f"{arguments.boxes}: no box for {count} pictures: whole ones", file=sys.stderr)
     drawings = _drawings(names.values())
-    result, skipped = CocoJson(predictor.skeleton), 0
-    for start in range(0, len(files), _AT_ONCE):
-        pictures = []
-        for path in files[start : start + _AT_ONCE]:
+    result, done, skipped = CocoJson(predictor.skeleton), 0, 0
+
+    def read():
+        nonlocal skipped
+        for path in files:
             try:
                 picture = read_image(path, max_pixels=predictor.max_pixels)
-                squares = predictor.squares(picture, boxes.get(path), str(path))
-                pictures.append((path, picture, squares))
+                yield path, picture, predictor.squares(picture, boxes.get(path), str(path))
             except DataError as error:
                 skipped += 1
                 print(f"skipped: {error}", file=sys.stderr)
-        if not pictures:
-            continue
+
+    for pictures in _portions(read()):
         found = predictor.predict_squares(
             [p for _, p, _ in pictures], [s for _, _, s in pictures], arguments.heatmaps
         )
@@ -128,12 +130,26 @@ def _pictures(predictor, output, arguments):
             if not arguments.no_pictures:
                 drawn = annotated(picture, prediction, predictor.skeleton, _WIDEST)
                 write_bytes(output / drawings[names[path]], encode_image(drawn))
-        print(f"{min(start + _AT_ONCE, len(files))} of {len(files)} pictures", file=sys.stderr)
+        done += len(pictures)
+        print(f"{done + skipped} of {len(files)} pictures", file=sys.stderr)
     if skipped == len(files):
         raise KerasShrError("none of the pictures could be read")
     result.write(output / "predictions.json")
     print(f"{output / 'predictions.json'}: {len(files) - skipped} pictures, {skipped} skipped")
     return 1 if skipped else 0
+
+
+def _portions(pictures):
+    """Lists of `(path, picture, squares)` that fit into the memory together."""
+    portion, size = [], 0
+    for one in pictures:
+        portion.append(one)
+        size += one[1].nbytes
+        if len(portion) == _AT_ONCE or size >= _BYTES_AT_ONCE:
+            yield portion
+            portion, size = [], 0
+    if portion:
+        yield portion
 
 
 def _drawings(names):

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from prediction_helpers import SKELETON, lamp_model, lamps
 
-from keras_shr.cli import main
+from keras_shr.cli import main, predict
 from keras_shr.data import open_data
 from keras_shr.prediction import Prediction, sources
 from keras_shr.prediction.coco_json import CocoJson
@@ -45,6 +45,17 @@ def test_a_folder_with_a_broken_file(model, tmp_path, capsys):
     assert drawn.shape == (256, 384 + 256, 3)  # enlarged, its heatmap beside
     written = sorted(p.relative_to(output).as_posix() for p in output.rglob("*.*"))
     assert written == ["a.jpg", "more/a.jpg", "predictions.json"]
+
+
+def test_large_pictures_are_taken_a_few_at_a_time(model, tmp_path, monkeypatch, capsys):
+    for i in range(7):
+        Image.fromarray(lamps(96, 128, POINTS)).save(tmp_path / f"{i}.png")
+    monkeypatch.setattr(predict, "_BYTES_AT_ONCE", 2 * 96 * 128 * 3)
+    output = tmp_path / "out"
+    assert main(["predict", model, str(tmp_path), "--output", str(output)]) == 0
+    progress = [line for line in capsys.readouterr().err.splitlines() if " of 7" in line]
+    assert progress == [f"{i} of 7 pictures" for i in (2, 4, 6, 7)]
+    assert len(list(output.glob("*.jpg"))) == 7
 
 
 def test_what_it_writes_can_be_read_as_coco(model, tmp_path):
@@ -169,6 +180,9 @@ def test_a_video_is_followed_and_filtered(model, tmp_path):
     assert main([*arguments, "--whole-frames", "--no-pictures"]) == 0
     content = json.loads((output / "predictions.json").read_text())
     assert len(content["annotations"]) == 12
+    # No score is 1: the whole frame is searched each time, as with --whole-frames.
+    assert main([*arguments, "--lost", "1", "--no-pictures"]) == 0
+    assert json.loads((output / "predictions.json").read_text()) == content
 
 
 @pytest.mark.parametrize(
@@ -186,6 +200,9 @@ def test_a_video_is_followed_and_filtered(model, tmp_path):
         (["a.png", "--heatmaps", "--no-pictures"], "leave --no-pictures out"),
         (["webcam", "--seconds", "0"], "--seconds is 0; it must be above 0"),
         (["webcam", "--filter", "one-euro", "--whole-frames"], "--filter needs a track"),
+        (["webcam", "--lost", "0.3", "--whole-frames"], "--lost is for a track"),
+        (["webcam", "--lost", "30"], "--lost is 30; scores are 0 to 1"),
+        (["a.png", "--lost", "0"], "--lost is for a video"),
         (["broken.jpg"], "none of the pictures could be read"),
     ],
 )
