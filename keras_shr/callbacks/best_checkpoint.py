@@ -1,5 +1,6 @@
 """Keeps the model that did best on validation images under the seen perturbations."""
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -25,8 +26,9 @@ class BestCheckpoint(keras.callbacks.Callback):
     The images are perturbed once, with the kinds that training may see (`RobustnessProbe`); the
     AUC goes into the logs as `val_auc_seen`. Beside `best.keras` stands `best.json` with the epoch
     and the value, by which a resumed run knows what to beat; a run that starts at epoch 1 forgets
-    an older one. Both files are replaced in one step each. An optimizer's averaged weights are
-    judged and saved where it keeps them.
+    an older one. Both files are replaced in one step each. What was judged is saved: an optimizer's
+    averaged weights, where it keeps them, by a probe's values, and the last ones by Keras' own
+    validation, which does not look at averages.
 
     Put it before `CSVHistory`, `TensorBoardLogs` and `BackupAndResume`.
 
@@ -89,7 +91,9 @@ class BestCheckpoint(keras.callbacks.Callback):
         if self.best is None or (value < self.best if self.lowest else value > self.best):
             if value != value:  # NaN is never the best
                 return
-            with averaged_weights(self.model), alone(), replacing(self.path) as temporary:
+            probed = self.monitor in {f"val_{key}" for key in RobustnessProbe.KEYS}
+            judged = averaged_weights(self.model) if probed else contextlib.nullcontext()
+            with judged, alone(), replacing(self.path) as temporary:
                 self.model.save(temporary)
             state = {"epoch": epoch + 1, "monitor": self.monitor, "value": value}
             write_text(self.state_path, json.dumps(state) + "\n")

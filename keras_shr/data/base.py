@@ -1,6 +1,8 @@
 """What every reader is: a sequence of records with a skeleton."""
 
 import hashlib
+import json
+import os
 from collections import Counter
 from collections.abc import Sequence
 from numbers import Integral
@@ -8,7 +10,7 @@ from numbers import Integral
 import numpy as np
 
 from keras_shr.data.images import crop
-from keras_shr.data.places import usable_text
+from keras_shr.data.places import inside, usable_text
 from keras_shr.data.records import Record
 from keras_shr.errors import DataError, shown
 from keras_shr.skeletons import Skeleton
@@ -84,6 +86,11 @@ class Reader(Sequence):
             group,
         )
 
+    def content(self) -> str | None:
+        """A digest of the labels and of the pictures' files, or None for data that nobody edits
+        (official and rendered ones)."""
+        return None
+
     def describe(self) -> dict:
         """What this data set is, as JSON values: two readers that agree here hold the same
         records, wherever their files lie."""
@@ -97,6 +104,20 @@ class Reader(Sequence):
             "skeleton": self.skeleton.to_dict(),
             "ids_sha256": hashlib.sha256("\n".join(self.ids).encode()).hexdigest(),
         }
+
+
+def digest(values) -> str:
+    """Of JSON values and arrays."""
+    text = json.dumps(values, default=lambda value: np.asarray(value).tolist())
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def file_size(root, name) -> int:
+    """In bytes; -1 for a file that is not there or not in `root`: reading it will say so."""
+    try:
+        return os.stat(inside(root, name, name)).st_size
+    except (OSError, DataError):
+        return -1
 
 
 def whole_number(name: str, value, least: int) -> int:

@@ -2,7 +2,14 @@
 
 from pathlib import Path
 
-from keras_shr.data.base import Reader, box_numbers, clean_keypoints, whole_number
+from keras_shr.data.base import (
+    Reader,
+    box_numbers,
+    clean_keypoints,
+    digest,
+    file_size,
+    whole_number,
+)
 from keras_shr.data.images import MAX_PIXELS, SquareBox, read_image
 from keras_shr.data.places import inside
 from keras_shr.errors import DataError, first_line, shown
@@ -75,6 +82,11 @@ class COCOReader(Reader):
             raise DataError(f"{path}: two annotations of one picture have the same id")
         options = {"category": _plain(chosen.get("name", chosen["id"])), "padding": self.padding}
         super().__init__(f"coco-{path.stem}", skeleton, size, ids, "", options)
+
+    def content(self):
+        names = [picture["file_name"] for picture, _, _ in self._records]
+        sizes = [file_size(self.images_root, name) for name in names]
+        return digest([names, sizes, [[box, labels] for _, box, labels in self._records]])
 
     def _read(self, index):
         picture, rectangle, keypoints = self._records[index]

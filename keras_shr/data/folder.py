@@ -8,7 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_shr.data.base import Reader, box_numbers, clean_keypoints, whole_number
+from keras_shr.data.base import (
+    Reader,
+    box_numbers,
+    clean_keypoints,
+    digest,
+    file_size,
+    whole_number,
+)
 from keras_shr.data.images import MAX_PIXELS, SquareBox, read_image
 from keras_shr.data.places import inside, usable_text
 from keras_shr.data.records import in_one_pixel
@@ -95,6 +102,11 @@ class FolderReader(Reader):
             splits.add(_split(entry))
             seen[file] += 1  # several hands of one picture are several lines
             ids.append(file if seen[file] == 1 else f"{file}#{seen[file]}")
+        # Hands of one picture belong together, so that none of them is held out beside another.
+        self._records = [
+            (file, box, group or (f"file:{file}" if seen[file] > 1 else ""), keypoints)
+            for file, box, group, keypoints in self._records
+        ]
         if not ids:
             missing = DataError if split is None else MissingPartError
             raise missing(_nothing_left(self.root / INDEX, entries, split, groups, subset))
@@ -105,6 +117,10 @@ class FolderReader(Reader):
         )
         if any(entry.get("split") not in (None, "") for _, entry in entries):
             self.splits = sorted(splits)
+
+    def content(self):
+        sizes = [file_size(self.root, file) for file, *_ in self._records]
+        return digest([self._records, sizes])
 
     def _read(self, index):
         (file, rectangle, group, keypoints), record = self._records[index], self.ids[index]

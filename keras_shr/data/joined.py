@@ -3,9 +3,30 @@
 import bisect
 import itertools
 
-from keras_shr.data.base import Reader
+from keras_shr.data.base import Reader, digest
 from keras_shr.errors import DataError, shown
 from keras_shr.skeletons import Skeleton
+
+
+def check_names(first, reader) -> None:
+    """Equally many keypoints of other names, or in another order, would be mixed up.
+
+    Raises:
+        DataError: naming the first keypoint that differs. Numbered keypoints fit any other.
+    """
+    if any(map(_is_numbered, (first, reader))):
+        return
+    names = [r.skeleton.keypoints for r in (first, reader)]
+    for number, (mine, theirs) in enumerate(zip(*names, strict=False)):
+        if mine != theirs:
+            raise DataError(
+                f"{reader.name} calls keypoint {number} {shown(theirs)} and {first.name} "
+                f"{shown(mine)}: they do not fit together; give both one skeleton.json"
+            )
+
+
+def _is_numbered(reader):
+    return reader.skeleton == Skeleton.generic(len(reader.skeleton))
 
 
 class JoinedReader(Reader):
@@ -24,6 +45,7 @@ class JoinedReader(Reader):
     def __init__(self, readers):
         self._readers = list(readers)
         first = self._readers[0]
+        named = next((r for r in self._readers if not _is_numbered(r)), first)
         for reader in self._readers[1:]:
             for what, mine, theirs in (
                 ("keypoints", len(first.skeleton), len(reader.skeleton)),
@@ -34,7 +56,7 @@ class JoinedReader(Reader):
                         f"{reader.name} has {theirs} {what} and {first.name} {mine}: they cannot "
                         "be joined"
                     )
-            self._check_names(first, reader)
+            check_names(named, reader)
         ids = [i for reader in self._readers for i in reader.ids]
         if len(set(ids)) < len(ids):
             twice = next(i for i, group in itertools.groupby(sorted(ids)) if len(list(group)) > 1)
@@ -50,18 +72,8 @@ class JoinedReader(Reader):
             {"parts": [reader.describe() for reader in self._readers]},
         )
 
-    @staticmethod
-    def _check_names(first, reader):
-        """Equally many keypoints of other names, or in another order, would be mixed up."""
-        names = [r.skeleton.keypoints for r in (first, reader)]
-        if any(r.skeleton == Skeleton.generic(len(r.skeleton)) for r in (first, reader)):
-            return
-        for number, (mine, theirs) in enumerate(zip(*names, strict=True)):
-            if mine != theirs:
-                raise DataError(
-                    f"{reader.name} calls keypoint {number} {shown(theirs)} and {first.name} "
-                    f"{shown(mine)}: they cannot be joined; give both one skeleton.json"
-                )
+    def content(self):
+        return digest([reader.content() for reader in self._readers])
 
     def _read(self, index):
         part = bisect.bisect_right(self._ends, index)

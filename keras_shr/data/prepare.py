@@ -64,7 +64,8 @@ def prepare(
     quality = quality if image_format == "jpeg" else None
     output = Path(output)
     plan: dict = {"schema_version": SCHEMA_VERSION, "shards": shards, "image_format": image_format}
-    plan |= {"quality": quality, **reader.describe()}
+    # Corrected labels or pictures are other data: shards of both would be mixed.
+    plan |= {"quality": quality, **reader.describe(), "labels or pictures": reader.content()}
     journal = _open_journal(output, plan)
 
     finished = _intact_shards(output, journal, reader, shards)

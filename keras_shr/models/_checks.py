@@ -43,7 +43,12 @@ def check_images(images, image_size, channels=3) -> None:
         raise KerasShrError(f"images are {kind}; expected uint8 or float values in 0..255")
     lowest, highest = float(first.min()), float(first.max())
     dark = first.dtype.kind not in "iu" and 0 < highest <= _NORMALISED
-    if dark or lowest < -_OVERSHOOT or (lowest < -0.5 and highest < _OVERSHOOT):
+    if (
+        dark
+        or lowest < -_OVERSHOOT
+        or highest > 255 + _OVERSHOOT
+        or (lowest < -0.5 and highest < _OVERSHOOT)
+    ):
         values = f"up to {highest:.4g}" if dark else f"from {lowest:.4g} to {highest:.4g}"
         raise KerasShrError(
             f"images are {kind} with values {values}; expected 0..255 (the model scales them "
@@ -139,8 +144,8 @@ def check_data(x, y, sample_weight, model, learned=True):
     elif hasattr(x, "element_spec") and hasattr(x, "take"):
         dataset = x
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(dataset.element_spec)
-        if getattr(getattr(x, "dtype", None), "is_floating", False):
-            x = next((each[0] for each in dataset.take(1)), x)
+        for batch in dataset.take(1):
+            x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(batch)
     elif not arrays and not isinstance(x, list | tuple | dict) and not hasattr(x, "keypoints"):
         return given
     if hasattr(x, "keypoints"):
@@ -152,6 +157,8 @@ def check_data(x, y, sample_weight, model, learned=True):
         check_images(x, model.image_size, model.network.input_shape[-1])
     if arrays:
         _check_labels(y, sample_weight, model, learned)
+    elif hasattr(y, "__array__"):
+        refuse_shares(np.asarray(ops.convert_to_numpy(y)), "the first batch's labelled keypoints")
     return given
 
 

@@ -94,15 +94,17 @@ def fit_schedule(optimizer, steps, epochs, initial_epoch, callbacks):
         Whether the schedule changed (a compiled training function is then out of date).
     """
     schedule = fitted_schedule(optimizer)
-    if schedule is None or not steps:
+    if schedule is None:
         return False
     before = schedule.total_steps, schedule.first_step
     counted = int(ops.convert_to_numpy(batches_seen(optimizer).value))
-    first_step = max(0, counted - initial_epoch * steps)
+    # Without the length of an epoch the rate stays up; an earlier run's end must not hold it down.
+    first_step = max(0, counted - initial_epoch * (steps or 0))
     for callback in keras.tree.flatten(getattr(callbacks, "callbacks", callbacks)):
         began = getattr(callback, "run_began_at", None)
         first_step = first_step if began is None else began
-    schedule.total_steps, schedule.first_step = steps * epochs, first_step
+    schedule.total_steps = steps * epochs if steps else None
+    schedule.first_step = first_step
     return (schedule.total_steps, schedule.first_step) != before
 
 

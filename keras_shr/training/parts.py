@@ -2,6 +2,7 @@
 
 from keras_shr.data import open_data
 from keras_shr.data.base import Reader
+from keras_shr.data.joined import check_names
 from keras_shr.data.registry import same_split
 from keras_shr.errors import KerasShrError, MissingPartError
 
@@ -40,7 +41,10 @@ def open_parts(config) -> tuple[Reader, Reader | None]:
             "training data; give validation_split the name of one, or None to hold training images "
             "out"
         )
-    return open_data(training), open_data(found) if found else None
+    training, validation = open_data(training), open_data(found) if found else None
+    if validation is not None:
+        check_names(training, validation)
+    return training, validation
 
 
 def _validation_part(spec, used, config):

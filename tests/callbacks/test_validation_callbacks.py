@@ -230,6 +230,25 @@ def test_averaged_weights_are_judged_and_saved(tmp_path):
     np.testing.assert_array_equal(np.asarray(variable.value), raw)
 
 
+def test_what_keras_judged_is_saved_as_it_judged_it(tmp_path):
+    """Its own validation does not look at an optimizer's averages."""
+    optimizer = keras.optimizers.SGD(0.5, use_ema=True, ema_momentum=0.999)
+    model = tiny_model(optimizer=optimizer)
+    images, keypoints = pictures()
+    model.fit(
+        *(images, keypoints),
+        batch_size=4,
+        epochs=2,
+        verbose=0,
+        validation_data=(images, keypoints),
+        callbacks=[best := BestCheckpoint(tmp_path / "best.keras", monitor="val_loss")],
+    )
+    saved = keras.saving.load_model(tmp_path / "best.keras")
+    saved.compile("sgd", metrics=[], run_eagerly=True)
+    found = saved.evaluate(images, keypoints, verbose=0, return_dict=True)
+    assert found["loss"] == pytest.approx(best.best, rel=1e-4)
+
+
 def test_heatmap_pictures(tmp_path):
     images, keypoints = pictures(3, size=48)
     callback = HeatmapPictures(tmp_path, images, 2, keypoints, joints=("c", 0), limit=2, tile=80)

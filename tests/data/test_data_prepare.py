@@ -10,9 +10,12 @@ from keras_shr.data import (
     PreparedReader,
     STBReader,
     load_arrays,
+    open_data,
     prepare,
     read_tfrecords,
 )
+from keras_shr.data.joined import JoinedReader
+from keras_shr.data.part import PartReader
 from keras_shr.data.prepare import shard_range
 from keras_shr.errors import DataError
 
@@ -185,6 +188,44 @@ def test_another_data_set_is_refused(reader, stb_root, tmp_path):
     for options in ({"shards": 0}, {"shards": 7}, {"image_format": "bmp"}):
         with pytest.raises(DataError):
             prepare(reader, tmp_path / "new", **options)
+
+
+@pytest.mark.parametrize("kind", ["folder", "coco", "part", "joined"])
+def test_corrected_labels_and_pictures_are_other_data(folder_root, coco_root, tmp_path, kind):
+    if kind == "coco":
+        spec = f"coco:{coco_root}/person.json?images_root={coco_root}/pictures"
+        labels = coco_root / "person.json"
+        picture = next(p for p in (coco_root / "pictures").rglob("*.*") if p.is_file())
+    else:
+        spec, labels = f"folder:{folder_root}", folder_root / "index.jsonl"
+        name = json.loads(labels.read_text().splitlines()[0])["file"]
+        picture = folder_root / name
+
+    def again():
+        reader = open_data(spec, size=32)
+        if kind in ("part", "joined"):
+            reader = PartReader(reader, range(len(reader)))
+        if kind == "joined":
+            reader = JoinedReader([reader])
+        return prepare(reader, tmp_path / "out")
+
+    again()
+    before = _files(tmp_path / "out")
+    again()  # nothing changed: nothing to do
+    old = labels.read_text()
+    at = next(i for i in range(old.index('"keypoints"'), len(old)) if old[i] in "123456789")
+    labels.write_text(old[:at] + ("1" if old[at] != "1" else "2") + old[at + 1 :])
+    other = r"holds another data set \(differs in labels or pictures\)"
+    with pytest.raises(DataError, match=other):
+        again()
+    labels.write_text(old)
+    again()
+    kept = picture.read_bytes()
+    picture.write_bytes(kept + b"x")
+    with pytest.raises(DataError, match=other):
+        again()
+    picture.write_bytes(kept)
+    assert _files(tmp_path / "out") == before
 
 
 def test_error_in_a_worker_names_the_record(stb_root, tmp_path):

@@ -162,5 +162,5 @@ def test_only_the_same_keypoints_are_joined(tmp_path, names, joins):
     if joins:
         assert open_data(list(map(str, roots))).skeleton.keypoints == ("a", "b")
     else:
-        with pytest.raises(DataError, match="2 calls keypoint 0 'b' and 1 'a': they cannot be"):
+        with pytest.raises(DataError, match="2 calls keypoint 0 'b' and 1 'a': they do not fit"):
             open_data(list(map(str, roots)))

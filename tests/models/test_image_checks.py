@@ -30,6 +30,8 @@ def images(count=2, dtype="uint8", channels=3, level=200):
         ),
         (np.linspace(-124, 151, 288).reshape(2, 6, 8, 3), "values from -124 to 151; expected 0"),
         (images(dtype="int8", level=-56), "int8 with values from -56 to -56"),
+        (images(dtype="uint16", level=4095), "uint16 with values from 4095 to 4095; expected 0"),
+        (images(dtype="float32", level=65535.0), "values from 6.554e\\+04 to 6.554e"),
         (images(dtype=bool), "images are bool; expected uint8 or float values"),
         ([images()[0], images()[0, 1:]], "a list whose parts differ in shape"),
         ([], r"shape \(0,\)"),

@@ -1,5 +1,7 @@
 """compile() and its defaults: the schedule of the learning rate above all."""
 
+from types import SimpleNamespace
+
 import keras
 import numpy as np
 import pytest
@@ -7,7 +9,12 @@ from model_helpers import TENSORFLOW, compiled, dataset, numpy, tiny_model, tiny
 
 from keras_shr.errors import KerasShrError
 from keras_shr.models import WarmupCosine
-from keras_shr.models.optimization import count_steps
+from keras_shr.models.optimization import (
+    batches_seen,
+    count_steps,
+    default_optimizer,
+    fit_schedule,
+)
 from keras_shr.training.batches import Batches
 from tests.dots import pictures
 
@@ -57,6 +64,22 @@ def test_warmup_rises_then_falls():
     unknown = WarmupCosine(1.0)
     assert float(unknown(10**6)) == 1.0
     assert WarmupCosine(**schedule.get_config()).get_config() == schedule.get_config()
+
+
+def test_a_run_of_unknown_length_does_not_inherit_the_end_of_another():
+    optimizer = default_optimizer()
+    optimizer.build([])
+    schedule = optimizer._learning_rate
+    assert fit_schedule(optimizer, 10, 5, 0, [])
+    batches_seen(optimizer).assign(50)
+    assert float(schedule(50)) == pytest.approx(2e-5, rel=1e-3)
+    assert fit_schedule(optimizer, None, 3, 0, [])  # a generator
+    assert (schedule.total_steps, schedule.first_step) == (None, 50)
+    assert float(schedule(50 + 600)) == pytest.approx(2e-3)
+    assert not fit_schedule(optimizer, None, 3, 0, [])
+    # One that goes on in its folder began where its backup says.
+    assert fit_schedule(optimizer, None, 3, 1, [SimpleNamespace(run_began_at=40)])
+    assert schedule.first_step == 40
 
 
 @pytest.mark.slow

@@ -205,6 +205,25 @@ def test_evaluate_and_predict_refuse_pictures_in_0_to_1(model, good):
     model.evaluate(good[0], good[1] * [1, 1, 0], verbose=0)  # nothing has to be learned
 
 
+def streams(images, keypoints):
+    """The ways to give batches one after the other."""
+    yield (batch for batch in [(images, keypoints)] * 2)
+    if TENSORFLOW:
+        import tensorflow as tf
+
+        yield tf.data.Dataset.from_tensors((images, keypoints))
+
+
+def test_streamed_batches_are_looked_at_too(model, good):
+    for stream in streams(good[0], good[1] / np.float32([SIZE, SIZE, 1])):
+        with pytest.raises(KerasShrError, match="first batch's labelled keypoints lie between 0"):
+            model.fit(stream, steps_per_epoch=1, verbose=0)
+    deep = good[0].astype("uint16") * 16
+    for stream in streams(deep, good[1]):
+        with pytest.raises(KerasShrError, match=r"images are uint16 .* expected 0\.\.255"):
+            model.fit(stream, steps_per_epoch=1, verbose=0)
+
+
 @pytest.mark.skipif(not TENSORFLOW, reason="tf.data")
 def test_dictionaries_of_tf_data(model, good):
     import tensorflow as tf

@@ -43,6 +43,35 @@ def test_a_folder_with_other_words_is_refused(tmp_path, capsys):
     assert not (tmp_path / "run").exists()
 
 
+def test_validation_data_of_other_keypoints_are_refused(tmp_path):
+    for name, keypoints in (("a", ["nose", "tail"]), ("b", ["tail", "nose"])):
+        folder(tmp_path / name, None, count=2)
+        (tmp_path / name / "skeleton.json").write_text(
+            json.dumps({"name": name, "keypoints": keypoints})
+        )
+    with pytest.raises(DataError, match="b calls keypoint 0 'tail' and a-train 'nose'"):
+        parts(tmp_path / "a", validation=str(tmp_path / "b"))
+    (tmp_path / "b" / "skeleton.json").unlink()
+    assert parts(tmp_path / "a", validation=str(tmp_path / "b")) == (["a0.png"], ["b0.png"])
+
+
+def test_hands_of_one_picture_are_held_out_together(tmp_path):
+    lines = []
+    for number in range(12):
+        save(tmp_path / f"{number}.png", grey_picture(32, 32))
+        hand = {"file": f"{number}.png", "keypoints": [[5.5, 6]] * 21, "box": [2, 2, 20, 20]}
+        lines += [hand, hand | {"box": [3, 2, 20, 20]}]
+    lines.append({"file": "0.png", "keypoints": [[5.5, 6]] * 21, "group": "mine"})
+    (tmp_path / "index.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    data = load_arrays(FolderReader(tmp_path, size=32))
+    assert data.groups[-1] == "mine"
+    config = Config(data=str(tmp_path), image_size=32, validation_share=0.3)
+    training, validation = hold_out(data, config)
+    pictures = [{i.split("#")[0] for i in part.ids[:-1]} for part in (training, validation)]
+    assert len(validation) >= 4
+    assert not pictures[0] & pictures[1] - {"0.png"}
+
+
 def test_lines_without_a_split_are_for_training_and_the_test_lines_never(tmp_path):
     assert parts(folder(tmp_path / "a", "test", None, "test", None)) == (["a1.png", "a3.png"], None)
     whole = folder(tmp_path / "b", None, "val", "train", "test")
