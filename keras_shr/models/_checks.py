@@ -185,5 +185,10 @@ def _check_labels(keypoints, sample_weight, model, learned):
         )
     if sample_weight is not None:
         weight = np.asarray(ops.convert_to_numpy(sample_weight))
+        if len(weight) != len(keypoints):
+            raise KerasShrError(
+                f"sample_weight has {len(weight)} rows for {len(keypoints)} images; expected one "
+                "for each"
+            )
         if not (usable & (weight.reshape(len(weight), -1) > 0)).any():
             raise KerasShrError("sample_weight is 0 wherever a keypoint is labelled")

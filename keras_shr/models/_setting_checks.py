@@ -34,6 +34,12 @@ def check_network(network) -> None:
         raise KerasShrError(
             f"network {network.name!r} has {len(network.inputs)} inputs; expected one, the images"
         )
+    outputs = network.compute_output_shape(network.input_shape)
+    if isinstance(outputs, dict):
+        raise KerasShrError(
+            f"network {network.name!r} has its outputs by name ({', '.join(outputs)}); give a "
+            "list of them: the last one answers"
+        )
     shapes = {tuple(output.shape) for output in network.outputs}
     if len(shapes) > 1 or len(network.outputs[0].shape) != 4:
         raise KerasShrError(

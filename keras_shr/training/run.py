@@ -156,7 +156,8 @@ def train(
 
 def _lacks_sides(config, skeleton):
     """Whether pictures would be mirrored, if it were known what changes places then."""
-    return not knows_sides(skeleton) and config.model.get("augmentation", {}) is not None
+    augmentation = config.model.get("augmentation", {})
+    return not knows_sides(skeleton) and augmentation is not None and "flip" not in augmentation
 
 
 def _check_updates(steps, config):

@@ -82,6 +82,9 @@ def test_networks_of_other_inputs():
     sum_of_two = keras.Model(two, keras.layers.Conv2D(3, 5, 4)(two[0] + two[1]))
     with pytest.raises(KerasShrError, match="has 2 inputs; expected one"):
         PairedHeatmapModel(sum_of_two)
+    by_name = {name: keras.layers.Conv2D(3, 5, 4)(two[0]) for name in ("final", "first")}
+    with pytest.raises(KerasShrError, match=r"outputs by name \(final, first\); give a list"):
+        PairedHeatmapModel(keras.Model(two[0], by_name))
 
 
 def test_augmentations_that_fit_are_taken():
@@ -129,6 +132,10 @@ WRONG = {
     "labels of shares": (
         lambda x, y: ((x, np.concatenate([y[..., :2] / SIZE, y[..., 2:]], -1)), {}),
         "all labelled keypoints lie between 0 and 1; expected x and y in pixels",
+    ),
+    "weights of fewer images": (
+        lambda x, y: ((x, y), {"sample_weight": np.ones(3)}),
+        "sample_weight has 3 rows for 4 images; expected one for each",
     ),
     "no weight": (
         lambda x, y: ((x, y), {"sample_weight": np.zeros(4)}),

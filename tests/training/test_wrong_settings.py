@@ -161,6 +161,7 @@ def test_without_a_skeleton_a_line_says_that_nothing_is_mirrored(tmp_path, capsy
     assert line.startswith("which keypoints are left and right is not known, so pictures are not")
     assert "there is no skeleton.json" in line
     assert said(str(tmp_path), augmentation=None) == ""
+    assert said(str(tmp_path), augmentation={"flip": 0.5}) == ""  # the user knows better
     assert said("rendered:2") == ""
     names = {"name": "four", "keypoints": ["a", "b", "c", "d"]}
     (tmp_path / "skeleton.json").write_text(json.dumps(names))
