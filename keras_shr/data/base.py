@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections import Counter
 from collections.abc import Sequence
 from numbers import Integral
@@ -10,7 +9,7 @@ from numbers import Integral
 import numpy as np
 
 from keras_shr.data.images import crop
-from keras_shr.data.places import inside, usable_text
+from keras_shr.data.places import usable_text
 from keras_shr.data.records import Record
 from keras_shr.errors import DataError, shown
 from keras_shr.skeletons import Skeleton
@@ -86,9 +85,8 @@ class Reader(Sequence):
             group,
         )
 
-    def content(self) -> str | None:
-        """A digest of the labels and of the pictures' files, or None for data that nobody edits
-        (official and rendered ones)."""
+    def labels(self) -> str | None:
+        """A digest of the labels, or None for data that nobody edits (official and rendered)."""
         return None
 
     def describe(self) -> dict:
@@ -110,14 +108,6 @@ def digest(values) -> str:
     """Of JSON values and arrays."""
     text = json.dumps(values, default=lambda value: np.asarray(value).tolist())
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def file_size(root, name) -> int:
-    """In bytes; -1 for a file that is not there or not in `root`: reading it will say so."""
-    try:
-        return os.stat(inside(root, name, name)).st_size
-    except (OSError, DataError):
-        return -1
 
 
 def whole_number(name: str, value, least: int) -> int:

@@ -7,7 +7,6 @@ from keras_shr.data.base import (
     box_numbers,
     clean_keypoints,
     digest,
-    file_size,
     whole_number,
 )
 from keras_shr.data.images import MAX_PIXELS, SquareBox, read_image
@@ -83,10 +82,8 @@ class COCOReader(Reader):
         options = {"category": _plain(chosen.get("name", chosen["id"])), "padding": self.padding}
         super().__init__(f"coco-{path.stem}", skeleton, size, ids, "", options)
 
-    def content(self):
-        names = [picture["file_name"] for picture, _, _ in self._records]
-        sizes = [file_size(self.images_root, name) for name in names]
-        return digest([names, sizes, [[box, labels] for _, box, labels in self._records]])
+    def labels(self):
+        return digest([[p["file_name"], box, labels] for p, box, labels in self._records])
 
     def _read(self, index):
         picture, rectangle, keypoints = self._records[index]

@@ -13,7 +13,6 @@ from keras_shr.data.base import (
     box_numbers,
     clean_keypoints,
     digest,
-    file_size,
     whole_number,
 )
 from keras_shr.data.images import MAX_PIXELS, SquareBox, read_image
@@ -118,9 +117,8 @@ class FolderReader(Reader):
         if any(entry.get("split") not in (None, "") for _, entry in entries):
             self.splits = sorted(splits)
 
-    def content(self):
-        sizes = [file_size(self.root, file) for file, *_ in self._records]
-        return digest([self._records, sizes])
+    def labels(self):
+        return digest(self._records)
 
     def _read(self, index):
         (file, rectangle, group, keypoints), record = self._records[index], self.ids[index]

@@ -72,8 +72,8 @@ class JoinedReader(Reader):
             {"parts": [reader.describe() for reader in self._readers]},
         )
 
-    def content(self):
-        return digest([reader.content() for reader in self._readers])
+    def labels(self):
+        return digest([reader.labels() for reader in self._readers])
 
     def _read(self, index):
         part = bisect.bisect_right(self._ends, index)

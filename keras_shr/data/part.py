@@ -20,8 +20,8 @@ class PartReader(Reader):
             {"part_of": reader.describe()},
         )
 
-    def content(self):
-        return self._reader.content()
+    def labels(self):
+        return self._reader.labels()
 
     def _read(self, index):
         return self._reader[self._indices[index]]

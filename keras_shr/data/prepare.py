@@ -64,8 +64,8 @@ def prepare(
     quality = quality if image_format == "jpeg" else None
     output = Path(output)
     plan: dict = {"schema_version": SCHEMA_VERSION, "shards": shards, "image_format": image_format}
-    # Corrected labels or pictures are other data: shards of both would be mixed.
-    plan |= {"quality": quality, **reader.describe(), "labels or pictures": reader.content()}
+    # Corrected labels are other data: shards of both would be mixed.
+    plan |= {"quality": quality, **reader.describe(), "labels": reader.labels()}
     journal = _open_journal(output, plan)
 
     finished = _intact_shards(output, journal, reader, shards)

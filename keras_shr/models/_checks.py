@@ -144,6 +144,8 @@ def check_data(x, y, sample_weight, model, learned=True):
     elif hasattr(x, "element_spec") and hasattr(x, "take"):
         dataset = x
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(dataset.element_spec)
+        if y is not None:  # shapes that TensorFlow does not know would be known of the batch
+            check_batch(x, y, sample_weight, model)
         for batch in dataset.take(1):
             x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(batch)
     elif not arrays and not isinstance(x, list | tuple | dict) and not hasattr(x, "keypoints"):

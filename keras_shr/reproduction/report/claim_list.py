@@ -77,9 +77,9 @@ def _before_after(where, one, metric="auc", style=".1f"):
     )
 
 
-def _ratio(text, source, where, quoted, *parts):
-    """A claim that a ratio is below 1."""
-    return Claim(text, source, where, quoted, "ratio", -1, parts, 1.0)
+def _ratio(text, source, where, quoted, *parts, threshold=1.0):
+    """A claim that a ratio is below `threshold`."""
+    return Claim(text, source, where, quoted, "ratio", -1, parts, threshold)
 
 
 def _points(text, source, where, quoted, *parts, threshold=0.0):
@@ -220,6 +220,26 @@ def _other_claims():
                 NONE,
                 Part(OURS, other, metric, UNSEEN),
             )
+    for other, threshold, words in (
+        (BASELINE, 0.45, "the baseline's"),
+        (SUPERVISED, 0.8, "plain supervision's"),
+    ):
+        yield _ratio(
+            f"keras_shr's default has an R of × {threshold} of {words} or less under unseen kinds",
+            "ours",
+            NONE,
+            NONE,
+            Part(OURS, other, "R", UNSEEN),
+            threshold=threshold,
+        )
+    yield _points(
+        "keras_shr's default raises the baseline's RUC under unseen kinds by 10 points or more",
+        "ours",
+        NONE,
+        NONE,
+        Part(OURS, BASELINE, "RUC", UNSEEN),
+        threshold=0.10,
+    )
     yield _points(
         "keras_shr's default costs less than 2 points of clean AUC",
         "ours",
