@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_shr.errors import KerasShrError, first_line
 from keras_shr.models._archive_check import check_archive
+from keras_shr.skeletons import Skeleton
 
 _PACKAGE = Path(__file__).parents[1]
 # In a wheel the folder lies inside the package, in a checkout beside it.
@@ -70,11 +71,17 @@ def transfer_weights(source, target):
     Args:
         source, target: `PairedHeatmapModel`s whose networks have the same layers. A layer that
             depends on the keypoints is copied for those that both skeletons name, and keeps its
-            fresh weights for the others.
+            fresh weights for the others; where one of them does not name its keypoints, equally
+            many are copied in their order.
 
     Raises:
         KerasShrError: networks that differ in more.
     """
+    if _differ_in_names(source, target):
+        between = _with_one_more(source, target)
+        if between is not None:
+            transfer_weights(source, between)
+            source = between
     old, new = source.network.weights, target.network.weights
     if len(old) != len(new):
         raise KerasShrError("the saved network has other layers than the new one")
@@ -83,6 +90,28 @@ def transfer_weights(source, target):
     values = [_taken_over(a, b, counts, shared) for a, b in zip(old, new, strict=True)]
     for weight, value in zip(new, values, strict=True):
         weight.assign(value)
+
+
+def _differ_in_names(source, target):
+    """Whether both have equally many keypoints, which they name, in another way."""
+    skeletons = source.skeleton, target.skeleton
+    if None in skeletons or source.num_keypoints != target.num_keypoints:
+        return False
+    if Skeleton.generic(target.num_keypoints) in skeletons:
+        return False
+    return skeletons[0].keypoints != skeletons[1].keypoints
+
+
+def _with_one_more(source, target):
+    """A network like the target's for its keypoints and another one: only where their number
+    differs can it be told which axes of the weights they are. None where none can be built."""
+    for model in (target, source):
+        config = model.get_config()
+        if "backbone" in config:
+            names = (*target.skeleton.keypoints, "one more")
+            changes = {"num_keypoints": len(names), "skeleton": Skeleton("wider", names)}
+            return type(model).from_config(config | changes | {"augmentation": None})
+    return None
 
 
 def _shared_keypoints(old, new):

@@ -62,6 +62,23 @@ def test_other_keypoints_take_over_all_but_what_is_new(saved):
     assert mirrored.augmentation.flip == model.augmentation.flip
 
 
+def test_equally_many_keypoints_in_another_order_are_told_by_their_names(saved):
+    model, path = saved
+    names = SKELETON.keypoints
+    assert len(names) == 3
+    turned = Skeleton("turned", (names[2], names[0], "tail"))
+    new = StableHeatmapRegressor.from_pretrained(path, skeleton=turned)
+    (kernel, bias), (before, _) = (m.network.layers[-1].weights for m in (new, model))
+    np.testing.assert_array_equal(numpy(kernel)[..., :2], numpy(before)[..., [2, 0]])
+    np.testing.assert_array_equal(numpy(bias), [3, 1, 0])
+    assert np.abs(numpy(kernel)[..., 2] - numpy(before)[..., 2]).max() > 0.1
+    for a, b in zip(model.network.weights[:-2], new.network.weights[:-2], strict=True):
+        np.testing.assert_array_equal(numpy(a), numpy(b))
+    # Without names they are taken in their order.
+    plain = StableHeatmapRegressor.from_pretrained(path, skeleton=Skeleton.generic(3))
+    np.testing.assert_array_equal(numpy(plain.network.layers[-1].weights[1]), [1, 2, 3])
+
+
 def test_a_mere_number_is_not_mirrored(saved):
     _, path = saved
     new = StableHeatmapRegressor.from_pretrained(path, num_keypoints=5)
