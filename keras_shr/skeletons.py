@@ -58,6 +58,11 @@ class Skeleton:
         return len(self.keypoints)
 
     @property
+    def is_numbered(self) -> bool:
+        """Whether the keypoints have no names of their own, see `generic`."""
+        return self == Skeleton.generic(len(self))
+
+    @property
     def flip_order(self) -> tuple[int, ...]:
         """Index of each keypoint's mirror image: `keypoints[flip_order]` after a flip."""
         order = list(range(len(self)))

@@ -106,7 +106,7 @@ class Reader(Sequence):
 
 def digest(values) -> str:
     """Of JSON values and arrays."""
-    text = json.dumps(values, default=lambda value: np.asarray(value).tolist())
+    text = json.dumps(values, sort_keys=True, default=lambda value: np.asarray(value).tolist())
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -2,13 +2,7 @@
 
 from pathlib import Path
 
-from keras_shr.data.base import (
-    Reader,
-    box_numbers,
-    clean_keypoints,
-    digest,
-    whole_number,
-)
+from keras_shr.data.base import Reader, box_numbers, clean_keypoints, digest, whole_number
 from keras_shr.data.images import MAX_PIXELS, SquareBox, read_image
 from keras_shr.data.places import inside
 from keras_shr.errors import DataError, first_line, shown

@@ -8,13 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_shr.data.base import (
-    Reader,
-    box_numbers,
-    clean_keypoints,
-    digest,
-    whole_number,
-)
+from keras_shr.data.base import Reader, box_numbers, clean_keypoints, digest, whole_number
 from keras_shr.data.images import MAX_PIXELS, SquareBox, read_image
 from keras_shr.data.places import inside, usable_text
 from keras_shr.data.records import in_one_pixel

@@ -5,7 +5,6 @@ import itertools
 
 from keras_shr.data.base import Reader, digest
 from keras_shr.errors import DataError, shown
-from keras_shr.skeletons import Skeleton
 
 
 def check_names(first, reader) -> None:
@@ -14,19 +13,16 @@ def check_names(first, reader) -> None:
     Raises:
         DataError: naming the first keypoint that differs. Numbered keypoints fit any other.
     """
-    if any(map(_is_numbered, (first, reader))):
+    skeletons = first.skeleton, reader.skeleton
+    if any(skeleton.is_numbered for skeleton in skeletons):
         return
-    names = [r.skeleton.keypoints for r in (first, reader)]
+    names = (skeleton.keypoints for skeleton in skeletons)
     for number, (mine, theirs) in enumerate(zip(*names, strict=False)):
         if mine != theirs:
             raise DataError(
                 f"{reader.name} calls keypoint {number} {shown(theirs)} and {first.name} "
                 f"{shown(mine)}: they do not fit together; give both one skeleton.json"
             )
-
-
-def _is_numbered(reader):
-    return reader.skeleton == Skeleton.generic(len(reader.skeleton))
 
 
 class JoinedReader(Reader):
@@ -45,7 +41,7 @@ class JoinedReader(Reader):
     def __init__(self, readers):
         self._readers = list(readers)
         first = self._readers[0]
-        named = next((r for r in self._readers if not _is_numbered(r)), first)
+        named = next((r for r in self._readers if not r.skeleton.is_numbered), first)
         for reader in self._readers[1:]:
             for what, mine, theirs in (
                 ("keypoints", len(first.skeleton), len(reader.skeleton)),

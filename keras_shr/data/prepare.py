@@ -1,13 +1,12 @@
 """Any reader → a folder of TFRecord shards and a manifest."""
 
 import contextlib
-import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
 
 from keras_shr._cores import cores
-from keras_shr.data.base import Reader
+from keras_shr.data.base import Reader, digest
 from keras_shr.data.examples import decode_example, encode_example
 from keras_shr.data.images import encode_image
 from keras_shr.data.manifest import (
@@ -141,7 +140,7 @@ def _open_journal(output, plan):
     make_folder(output)
     remove_leftovers(output)
     path = output / _JOURNAL
-    fingerprint = hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()
+    fingerprint = digest(plan)
     journal = read_json(path)
     if journal is None:
         if any(output.iterdir()):

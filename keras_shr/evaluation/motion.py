@@ -72,11 +72,12 @@ def _row(source, metric, parts):
     for values, counted in parts:
         values = np.asarray(values, "float64")
         counted = np.ones(values.shape) if counted is None else counted.astype("float64")
-        starts = range(0, len(values), size)
-        sums += [(values * counted)[i : i + size].sum() for i in starts]
-        counts += [counted[i : i + size].sum() for i in starts]
+        starts = np.arange(0, len(values), size)
+        sums.append(np.add.reduceat((values * counted).sum(1, keepdims=True), starts))
+        counts.append(np.add.reduceat(counted.sum(1, keepdims=True), starts))
+    sums, counts = np.concatenate(sums), np.concatenate(counts)
     bootstrap = Bootstrap([""] * len(sums), draws=_DRAWS)
-    value, draws = bootstrap.ratio(np.array(sums)[:, None], np.array(counts)[:, None])
+    value, draws = bootstrap.ratio(sums, counts)
     low, high = bootstrap.interval(draws)
     return {
         "source": source,

@@ -95,11 +95,10 @@ def transfer_weights(source, target):
 def _differ_in_names(source, target):
     """Whether both have equally many keypoints, which they name, in another way."""
     skeletons = source.skeleton, target.skeleton
-    if None in skeletons or source.num_keypoints != target.num_keypoints:
+    if any(skeleton is None or skeleton.is_numbered for skeleton in skeletons):
         return False
-    if Skeleton.generic(target.num_keypoints) in skeletons:
-        return False
-    return skeletons[0].keypoints != skeletons[1].keypoints
+    old, new = (skeleton.keypoints for skeleton in skeletons)
+    return len(old) == len(new) and old != new
 
 
 def _with_one_more(source, target):

@@ -6,9 +6,9 @@ model makes its own crops, one crop's size is the measure for all: the median of
 """
 
 import itertools
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -45,7 +45,7 @@ class Clip:
     """
 
     name: str
-    frames: Iterable[np.ndarray]
+    frames: Any
     labels: np.ndarray | None = None
     frequency: float = 30.0
 

@@ -23,7 +23,7 @@ from keras_shr.reproduction.measures import (
     peaks,
     surface,
 )
-from keras_shr.reproduction.measures.base import DRAW_COLUMNS
+from keras_shr.reproduction.measures.base import DRAW_COLUMNS, draws_file
 from keras_shr.reproduction.one_cell import FACTS, cell_config, is_done, time_row
 
 KEY = ("method", "architecture", "data", "seed")
@@ -47,7 +47,7 @@ TABLES = {
 """File → columns."""
 _PARTS = {
     "scores.csv": (SCORES.file, EXTRA_KINDS.file),
-    "draws.csv": ("draws.csv", "extra_draws.csv", "temporal_draws.csv", "video_draws.csv"),
+    "draws.csv": tuple(draws_file(m.file) for m in (SCORES, EXTRA_KINDS, TEMPORAL, VIDEO)),
     "temporal.csv": (TEMPORAL.file, VIDEO.file),
     **{name: (name,) for name in ("surfaces.csv", "smoothness.csv")},
 }

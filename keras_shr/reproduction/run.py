@@ -157,8 +157,7 @@ def _plan(output, suites, data, size, seeds):
         suites = list(dict.fromkeys([*before["suites"], *suites]))
         seeds = max(seeds, before["seeds"])
     cells = planned_cells(suites, plan["data"], seeds)
-    kept = {key: before[key] for key in ("video",) if before and key in before}
-    write_json(output / PLAN, plan | {"suites": list(suites), "seeds": seeds} | kept)
+    write_json(output / PLAN, (before or {}) | plan | {"suites": list(suites), "seeds": seeds})
     return cells, size, plan["data"]
 
 

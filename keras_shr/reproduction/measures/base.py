@@ -8,9 +8,22 @@ differences are paired.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from keras_shr.evaluation.summary import csv_text
+from keras_shr.files import write_text
 from keras_shr.reproduction.suites import MAIN
 
 DRAW_COLUMNS = ("group", "kind", "metric", "draws")
+
+
+def draws_file(file):
+    """The file of the draws beside a measure's `file`."""
+    return file.replace(".csv", "_draws.csv")
+
+
+def write_with_draws(folder, file, rows, columns, drawn):
+    """The figures last: a measure is done when they are there."""
+    write_text(folder / draws_file(file), csv_text(drawn, DRAW_COLUMNS))
+    write_text(folder / file, csv_text(rows, columns))
 
 
 def draw_row(group, kind, metric, draws):

@@ -11,7 +11,7 @@ from keras_shr.evaluation.summary import csv_text
 from keras_shr.files import write_text
 from keras_shr.heatmaps import image_to_heatmap, only_in_frame
 from keras_shr.rendering import render_motion
-from keras_shr.reproduction.measures.base import DRAW_COLUMNS, Measure, draw_row, on_main
+from keras_shr.reproduction.measures.base import Measure, draw_row, on_main, write_with_draws
 from keras_shr.skeletons import HAND_21
 
 SEQUENCES, FRAMES = 12, 45
@@ -29,7 +29,7 @@ def sequence(number, size):
 def _temporal(cell, folder, work, model):
     if model.num_keypoints != len(HAND_21):
         write_text(folder / "frames.csv", csv_text([], FRAME_COLUMNS))
-        _write(folder, "temporal", [])
+        _write(folder, TEMPORAL, [])
         return
     scale = PROTOCOL_PIXELS / max(model.image_size)
     videos = [sequence(number, model.image_size[0]) for number in range(SEQUENCES)]
@@ -39,13 +39,13 @@ def _temporal(cell, folder, work, model):
         tracks.append(model.predict_keypoints(video.images)[..., :2])
     labels = [np.asarray(only_in_frame(v.keypoints, model.image_size)) for v in videos]
     write_text(folder / "frames.csv", csv_text(_frames(tracks[0], labels[0]), FRAME_COLUMNS))
-    _write(folder, "temporal", motion_rows("rendered_motion", tracks, labels, scale))
+    _write(folder, TEMPORAL, motion_rows("rendered_motion", tracks, labels, scale))
 
 
 def _video(cell, folder, work, model):
     video, size = work.video, model.image_size
     if model.num_keypoints != video.keypoints.shape[1]:
-        _write(folder, "video", [])
+        _write(folder, VIDEO, [])
         return
     images = resize_images(video.images, size)
     own = video.images.shape[1:3]
@@ -54,13 +54,12 @@ def _video(cell, folder, work, model):
     clips = clips_of(video.groups).values()
     scale = PROTOCOL_PIXELS / max(size)
     rows = motion_rows("video", [track[c] for c in clips], [labels[c] for c in clips], scale)
-    _write(folder, "video", rows)
+    _write(folder, VIDEO, rows)
 
 
-def _write(folder, name, rows):
+def _write(folder, measure, rows):
     drawn = [draw_row(row["source"], "", row["metric"], row["draws"]) for row in rows]
-    write_text(folder / f"{name}_draws.csv", csv_text(drawn, DRAW_COLUMNS))
-    write_text(folder / f"{name}.csv", csv_text(rows, COLUMNS))
+    write_with_draws(folder, measure.file, rows, COLUMNS, drawn)
 
 
 def _frames(track, labels):

@@ -7,11 +7,9 @@ from keras_shr.evaluation.predictor import Predictor
 from keras_shr.evaluation.protocol import EXTRA, UNSEEN, Protocol
 from keras_shr.evaluation.runner import keep_pictures, open_stores, run
 from keras_shr.evaluation.scores import FIELDS, measure
-from keras_shr.evaluation.summary import csv_text
-from keras_shr.files import write_text
 from keras_shr.perturbations import ALL_PERTURBATIONS, SENSOR_PERTURBATIONS
 from keras_shr.reproduction.clock import seldom
-from keras_shr.reproduction.measures.base import DRAW_COLUMNS, Measure, draw_row, on_main
+from keras_shr.reproduction.measures.base import Measure, draw_row, on_main, write_with_draws
 
 _DRAWS = 500
 _FAMILIES = (ALL_PERTURBATIONS, SENSOR_PERTURBATIONS)
@@ -37,7 +35,7 @@ def _protocol(image_size, kinds, size):
     return Protocol(image_size, kinds, size.severities)
 
 
-def _evaluate(cell, folder, work, model, file, kinds, store, kept, draws):
+def _evaluate(cell, folder, work, model, file, kinds, store, kept):
     data = work.tests[cell.data]
     protocol = _protocol(model.image_size, kinds, work.size)
     predictor = {cell.key: Predictor(cell.key, model, protocol, batch_size=32)}
@@ -52,8 +50,8 @@ def _evaluate(cell, folder, work, model, file, kinds, store, kept, draws):
     run(predictor, stores, data, protocol, work.workers, progress, pictures)
     predictions = stores[cell.key].blocks()
     found = measure(cell.key, predictions, data, protocol, Bootstrap(data.groups, draws=_DRAWS))
-    write_text(folder / draws, csv_text(_drawn(found, kept), DRAW_COLUMNS))
-    write_text(folder / file, csv_text([row for row in found.rows if kept(row)], FIELDS))
+    rows = [row for row in found.rows if kept(row)]
+    write_with_draws(folder, file, rows, FIELDS, _drawn(found, kept))
 
 
 def _drawn(scores, kept):
@@ -88,7 +86,6 @@ SCORES = Measure(
         kinds=ALL_PERTURBATIONS,
         store="predictions",
         kept=_headline,
-        draws="draws.csv",
     ),
 )
 EXTRA_KINDS = Measure(
@@ -99,7 +96,6 @@ EXTRA_KINDS = Measure(
         kinds=SENSOR_PERTURBATIONS,
         store="predictions_extra",
         kept=_extra,
-        draws="extra_draws.csv",
     ),
     on_main,
 )

@@ -1,5 +1,7 @@
 """The loss around clean pictures, along a real perturbation and a random one (Fig. 10)."""
 
+import itertools
+
 import keras
 import numpy as np
 from keras import ops
@@ -47,9 +49,9 @@ def _surface(cell, folder, work, model):
     surfaces = []
     # Spread over the set: the first of a film are nearly one picture.
     chosen = np.linspace(0, len(data) - 1, min(IMAGES, len(data))).round().astype(int)
-    for number, index in enumerate(chosen):
+    for index, kind in zip(chosen, itertools.cycle(EVALUATION_PERTURBATIONS), strict=False):
         work.deadline.check()
-        surfaces.append(_of_image(losses, model, data, index, _kind(number)))
+        surfaces.append(_of_image(losses, model, data, index, kind))
     surfaces = np.stack(surfaces)
     grid = surfaces.mean(0)
     rows = [
@@ -63,10 +65,6 @@ def _surface(cell, folder, work, model):
     ]
     write_text(folder / "smoothness.csv", csv_text(smooth, ("image", "smoothness")))
     write_text(folder / "surfaces.csv", csv_text(rows, COLUMNS))
-
-
-def _kind(number):
-    return EVALUATION_PERTURBATIONS[number % len(EVALUATION_PERTURBATIONS)]
 
 
 def _of_image(losses, model, data, index, kind):

@@ -77,28 +77,32 @@ class Results:
             key = row["metric"], row["group"], row["kind"], row["severity"]
             self._add(row, key, row["value"], row.get("low"), row.get("high"))
         self._draws = self._read_draws()
-        smoothness: dict = {}
-        for row in self.rows["smoothness.csv"]:
-            key = tuple(row[k] for k in CELL)
-            smoothness.setdefault(key, []).append(row)
-        pictures = None
-        for rows in smoothness.values():
-            values = np.array([row["smoothness"] for row in rows])
-            names = [row["image"] for row in rows]
-            pictures = pictures or names
-            if names == pictures and len(names) > 1:
-                ones = np.ones((len(names), 1))
-                _, drawn = Bootstrap([""] * len(names)).ratio(values[:, None], ones)
-                key = (*(rows[0][k] for k in CELL[:3]), "smoothness", CLEAN, "", "")
-                self._draws.setdefault(key, {})[rows[0]["seed"]] = drawn[:, 0]
-            half = 1.96 * values.std(ddof=1) / math.sqrt(len(values)) if len(values) > 1 else np.nan
-            mean = float(values.mean())
-            self._add(rows[0], ("smoothness", CLEAN, "", ""), mean, mean - half, mean + half)
+        self._add_smoothness()
         for row in self.rows["temporal.csv"]:
             key = row["metric"], row["source"], "", ""
             self._add(row, key, row["value"], row.get("low"), row.get("high"))
 
         self._average_kinds()
+
+    def _add_smoothness(self):
+        """The mean over pictures; its draws are paired between cells of the same pictures."""
+        cells: dict = {}
+        for row in self.rows["smoothness.csv"]:
+            cells.setdefault(tuple(row[k] for k in CELL), []).append(row)
+        if not cells:
+            return
+        pictures = [row["image"] for row in next(iter(cells.values()))]
+        bootstrap = Bootstrap([""] * len(pictures))
+        for (*cell, seed), rows in cells.items():
+            values = np.array([row["smoothness"] for row in rows])
+            names = [row["image"] for row in rows]
+            if names == pictures and len(names) > 1:
+                _, drawn = bootstrap.ratio(values[:, None], np.ones((len(names), 1)))
+                key = (*cell, "smoothness", CLEAN, "", "")
+                self._draws.setdefault(key, {})[seed] = drawn[:, 0]
+            half = 1.96 * values.std(ddof=1) / math.sqrt(len(values)) if len(values) > 1 else np.nan
+            mean = float(values.mean())
+            self._add(rows[0], ("smoothness", CLEAN, "", ""), mean, mean - half, mean + half)
 
     def _read_draws(self):
         """Cell and figure → seed → values in the bootstrap draws of pictures."""
