@@ -10,6 +10,7 @@ from keras_shr.prediction.predictor import Prediction
 
 _SMALLEST = 16.0
 _SHRUNK = 0.25
+_GROWN = 2.0
 _REMEMBERED = 90
 
 
@@ -19,8 +20,8 @@ class Tracker:
     The first frame is looked at as a whole, or in the given box; each further one in a square
     around the keypoints of the frame before. The whole frame is searched again when the track is
     lost: when the mean score falls below `lost`, or below `drop` of the track's median over its
-    last 90 frames, or when the square shrinks to a quarter of its median or to 16 px, as it does
-    around keypoints that lie on nothing.
+    last 90 frames, or when the square shrinks to a quarter of its median or to 16 px or grows
+    beyond twice the frame, as it does around keypoints that lie on nothing.
 
     Args:
         predictor: `Predictor`.
@@ -75,8 +76,8 @@ class Tracker:
             self._first = None
         found = self.predictor.predict_squares([frame], [[square]], heatmaps)[0]
         points = found.keypoints[0]
-        following = self._next(square, points, frame)
-        if self._is_lost(float(found.scores[0]), following.side):
+        following = self._next(square, points)
+        if self._is_lost(float(found.scores[0]), following.side, max(frame.shape[:2])):
             self.reset()
             return found
         self._square = following
@@ -84,19 +85,19 @@ class Tracker:
             points[:, :2] = self.filter(points[:, :2], PROTOCOL_PIXELS / square.side)
         return found
 
-    def _is_lost(self, score, side):
+    def _is_lost(self, score, side, frame_side):
         self._scores.append(score)
         self._sides.append(side)
         return (
             score < max(self.lost, self.drop * np.median(self._scores))
             or side <= max(_SMALLEST, _SHRUNK * np.median(self._sides)) + 0.5
+            # Keypoints all over the crop make it grow with each frame, and memory with it.
+            or side > _GROWN * frame_side
         )
 
-    def _next(self, square, points, frame):
+    def _next(self, square, points):
         low, high = points[:, :2].min(0), points[:, :2].max(0)
-        # Keypoints all over the crop would make it grow with each frame, and memory with it.
-        largest = max(2.0 * max(frame.shape[:2]), _SMALLEST)
-        side = float(np.clip(self.margin * (high - low).max(), _SMALLEST, largest))
+        side = max(self.margin * float((high - low).max()), _SMALLEST)
         wanted = SquareBox.around((low + high) / 2, side)
         share = self.smoothing if self._square is not None else 0.0
         return SquareBox(*(share * np.array(square) + (1 - share) * np.array(wanted)))

@@ -7,8 +7,8 @@ from keras_shr.reproduction.cells import Cell
 MAIN = "mobilenet_v2"
 ARCHITECTURES = (
     MAIN,
-    "resnet50",
     "shufflenet_v2_x1_0",
+    "resnet50",
     "hrnet_w18",
     "stacked_hourglass",
     "vgg19_bn",

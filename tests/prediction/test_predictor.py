@@ -25,7 +25,7 @@ def predictor():
 
 
 def test_a_track_does_not_grow_without_end():
-    """Keypoints in two corners of every crop, and sure of themselves."""
+    """Keypoints in two corners of every crop, sure of themselves: it starts over with the frame."""
 
     class Sure:
         def squares(self, picture, boxes=None, where=""):
@@ -39,6 +39,7 @@ def test_a_track_does_not_grow_without_end():
     track = Tracker(Sure())
     sides = [track(np.zeros((48, 64, 3), np.uint8)).boxes[0, 2] for _ in range(60)]
     assert max(sides) <= 128
+    assert sides.count(64) >= 10
 
 
 @given(
@@ -274,6 +275,13 @@ def test_a_crop_that_shrinks_on_nothing_is_given_up():
     # From the first frame on, where there is no track to compare with.
     found = sides(60 * [(0.22, 0.2)])
     assert found.count(640) >= 5
+
+
+def test_a_thing_as_large_as_the_frame_is_not_lost():
+    """Its keypoints span the frame, and its crop 1.8 of it."""
+    found = sides([(0.8, 1.0), *(30 * [(0.8, 1 / 1.8)])])
+    assert found.count(640) == 1
+    assert found[-1] == pytest.approx(1.8 * 640)
 
 
 # The One-Euro filter
