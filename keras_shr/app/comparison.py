@@ -11,7 +11,7 @@ from keras_shr.evaluation.perturber import Perturber
 from keras_shr.evaluation.protocol import Protocol
 from keras_shr.metrics import displacements
 from keras_shr.perturbations import ALL_PERTURBATIONS, SENSOR_PERTURBATIONS
-from keras_shr.prediction import Predictor
+from keras_shr.prediction import Predictor, search
 from keras_shr.skeletons import Skeleton
 
 KINDS = ALL_PERTURBATIONS + SENSOR_PERTURBATIONS
@@ -75,6 +75,13 @@ def field_of_view(picture, centre=None, zoom=1.0) -> SquareBox:
     return SquareBox.around(centre, SquareBox.of_image(height, width).side / zoom)
 
 
+def centre_and_zoom(picture, square, closest):
+    """What `field_of_view` makes `square` of, or the nearest to it within 1 and `closest`."""
+    middle = np.array(square[:2]) + square.side / 2 - 0.5
+    zoom = SquareBox.of_image(*picture.shape[:2]).side / square.side
+    return tuple(middle.tolist()), float(np.clip(zoom, 1, closest))
+
+
 class Comparer:
     """Compares models on perturbed pictures, the way `keras-shr evaluate` does: the crop is
     perturbed in the models' own resolution, and no labels are needed. Threads may share one.
@@ -124,6 +131,13 @@ class Comparer:
             perturbed = self._perturb(clean, kind, severity, seed)
             answers = tuple(self._ask(name, clean, perturbed) for name in self.predictors)
         return Comparison(clean, perturbed, self.skeleton, answers)
+
+    def find(self, picture) -> SquareBox:
+        """Where in a picture, uint8 `(height, width, 3)`, one of the models is surest."""
+        with self._one_at_a_time:
+            found = [search(predictor, picture) for predictor in self.predictors.values()]
+        best = max(found, key=lambda one: one.scores[0])
+        return SquareBox(*best.boxes[0, :3].tolist())
 
     def _perturb(self, clean, kind, severity, seed):
         if kind not in KINDS:

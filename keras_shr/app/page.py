@@ -1,11 +1,12 @@
 """The Gradio page over `Comparer`: layout and events, nothing else."""
 
+import contextlib
 import os
 import tempfile
 from pathlib import Path
 
 from keras_shr.app import views
-from keras_shr.app.comparison import KINDS, field_of_view
+from keras_shr.app.comparison import KINDS, centre_and_zoom, field_of_view
 from keras_shr.app.examples import write_examples
 from keras_shr.data.images import decode_image
 from keras_shr.errors import KerasShrError
@@ -15,6 +16,7 @@ from keras_shr.skeletons import HAND_21
 _GROUPS = {SEEN: "seen in training", UNSEEN: "unseen in training", EXTRA: "lens or sensor"}
 _FURTHEST = -1  # keypoint: whichever moved furthest
 _START = ("speckle_noise", 3, 0, _FURTHEST)  # kind (an unseen one), severity, seed, keypoint
+_CLOSEST = 6
 _EMPTY = "Drop a picture on the left, or take one with the camera."
 _INTRODUCTION = """# Keypoints that stay put
 Two networks look at the same square of your picture, once as it is and once perturbed. What they
@@ -56,13 +58,11 @@ class Handlers:
         """For each model a headline, the picture, a caption and two heatmaps; then the table."""
         if path is None:
             return [_EMPTY, None, "", None, None] * len(self.comparer.predictors) + [""]
-        try:
+        with self._told():
             picture = decode_image(Path(path).read_bytes(), Path(path).name)
             square = field_of_view(picture, centre, zoom or 1)
             # A number that the user has deleted arrives as None.
             found = self.comparer(picture, kind, int(severity or 0), int(seed or 0), square)
-        except KerasShrError as error:
-            raise self._gradio.Error(str(error), print_exception=False) from error
         chosen = found.furthest if keypoint == _FURTHEST else keypoint
         shown = []
         for answer in found.answers:
@@ -73,6 +73,22 @@ class Handlers:
                 *views.heatmaps(found, answer, chosen),
             ]
         return [*shown, views.table(found, chosen)]
+
+    def find(self, path):
+        """The centre and zoom at which the models are surest of what they see."""
+        if path is None:
+            return None, 1
+        with self._told():
+            picture = decode_image(Path(path).read_bytes(), Path(path).name)
+        return centre_and_zoom(picture, self.comparer.find(picture), _CLOSEST)
+
+    @contextlib.contextmanager
+    def _told(self):
+        """Errors of the user's picture or settings, in the page."""
+        try:
+            yield
+        except KerasShrError as error:
+            raise self._gradio.Error(str(error), print_exception=False) from error
 
 
 def look_closer(zoom, point):
@@ -102,12 +118,12 @@ def build(comparer, examples=(), note=""):
         gr.Markdown(f"{_INTRODUCTION} {note}")
         with gr.Row():
             with gr.Column(scale=2, min_width=320):
-                controls = _controls(gr, comparer, examples)
+                controls, find = _controls(gr, comparer, examples)
             with gr.Column(scale=5, min_width=480):
                 with gr.Row():
                     outputs = [part for _ in comparer.predictors for part in _answer(gr, first)]
                 outputs.append(gr.HTML(next(first)))
-        _connect(gr, handlers, controls, outputs)
+        _connect(gr, handlers, controls, find, outputs)
     return page
 
 
@@ -139,8 +155,9 @@ def _controls(gr, comparer, examples):
             value=first_keypoint,
             label="Heatmap of",
         )
-        zoom = gr.Slider(1, 6, 1, step=0.1, label="Zoom: click where to look")
-    return picture, kind, severity, seed, keypoint, gr.State(None), zoom
+        zoom = gr.Slider(1, _CLOSEST, 1, step=0.1, label="Zoom: click where to look")
+    find = gr.Button("Look for it in the picture")
+    return (picture, kind, severity, seed, keypoint, gr.State(None), zoom), find
 
 
 def _answer(gr, values):
@@ -158,7 +175,7 @@ def _answer(gr, values):
     return headline, moved, caption, clean, perturbed
 
 
-def _connect(gr, handlers, controls, outputs):
+def _connect(gr, handlers, controls, find, outputs):
     picture, kind, severity, seed, keypoint, centre, zoom = controls
     quiet = {"show_progress": "hidden", "api_visibility": "private"}
     show = {"fn": handlers.show, "inputs": list(controls), "outputs": outputs} | quiet
@@ -169,6 +186,7 @@ def _connect(gr, handlers, controls, outputs):
     # .input is the user's doing only: what a click or a new picture sets must not show twice.
     changes = [control.input for control in (kind, severity, seed, keypoint, zoom)]
     gr.on(changes, **show, trigger_mode="always_last")
+    find.click(handlers.find, picture, [centre, zoom], **quiet).then(**show)
     picture.select(clicked, zoom, [centre, zoom], **quiet).then(**show)
     picture.change(lambda: (None, 1), None, [centre, zoom], **quiet).then(**show)
 

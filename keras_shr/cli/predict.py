@@ -1,13 +1,14 @@
 """Predict keypoints of pictures, folders, a video or a camera.
 
-keras-shr predict runs/hand/best.keras photo.jpg more_photos --output predictions
+keras-shr predict runs/hand/best.keras photo.jpg more_photos --output predictions --search
 keras-shr predict runs/hand/best.keras clip.mp4 --output predictions --filter one-euro
 keras-shr predict runs/hand/best.keras webcam --output predictions --seconds 10
 
 Writes predictions.json (COCO keypoints; file names as below the folder that holds all pictures) and
 the pictures or the video with the skeleton drawn in. A picture that cannot be read is named and
-skipped, and the exit status is 1. Without --boxes the whole picture is looked at; a video is
-followed from frame to frame, a camera until Ctrl+C. What lies in the output folder is no source.
+skipped, and the exit status is 1. Without --boxes the whole picture is looked at, or with --search
+the likeliest place in it; a video is searched and then followed from frame to frame, a camera until
+Ctrl+C. What lies in the output folder is no source.
 """
 
 import sys
@@ -30,14 +31,17 @@ def add_arguments(parser):
         help="JSON file: {file name: [[x, y, width, height], ...]}, pixels; of a video the first "
         "frame's one",
     )
+    parser.add_argument(
+        "--search",
+        action="store_true",
+        help="find the subject in pictures without a box, at 40 looks each",
+    )
     parser.add_argument("--padding", type=float, default=1.25, help="on the longer side of a box")
     parser.add_argument("--heatmaps", action="store_true", help="draw the heatmaps beside")
     parser.add_argument("--no-pictures", action="store_true", help="write predictions.json only")
     parser.add_argument("--filter", choices=("one-euro",), help="smooth a video's keypoints")
     parser.add_argument("--whole-frames", action="store_true", help="do not follow in a video")
-    parser.add_argument(
-        "--lost", type=float, help="search the whole frame again below this mean score (0.1)"
-    )
+    parser.add_argument("--lost", type=float, help="give up a track below this mean score (0.1)")
     parser.add_argument("--seconds", type=float, help="stop a video or camera after this")
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--max-pixels", type=int, help="skip larger pictures (120 million)")
@@ -72,6 +76,8 @@ def _check_options(arguments, moving):
         if not moving and given is not None and given is not False:
             name = option.replace("_", "-")
             raise KerasShrError(f"--{name} is for a video or camera; these are pictures")
+    if moving and arguments.search:
+        raise KerasShrError("--search is for pictures; a video is searched without it")
     if arguments.heatmaps and arguments.no_pictures:
         raise KerasShrError("--heatmaps are drawn in the pictures; leave --no-pictures out")
     if arguments.filter and arguments.whole_frames:
@@ -97,6 +103,7 @@ def _pictures(predictor, output, arguments):
     from keras_shr.data import read_image
     from keras_shr.data.images import encode_image
     from keras_shr.files import write_bytes
+    from keras_shr.prediction import search
     from keras_shr.prediction.boxes_json import boxes_of_files
     from keras_shr.prediction.coco_json import CocoJson
     from keras_shr.prediction.drawing import annotated
@@ -107,7 +114,8 @@ def _pictures(predictor, output, arguments):
     boxes = boxes_of_files(arguments.boxes, names) if arguments.boxes else {}
     if arguments.boxes and len(boxes) < len(files):
         count = len(files) - len(boxes)
-        print(f"{arguments.boxes}: no box for {count} pictures: whole ones", file=sys.stderr)
+        instead = "searched" if arguments.search else "whole ones"
+        print(f"{arguments.boxes}: no box for {count} pictures: {instead}", file=sys.stderr)
     drawings = _drawings(names.values())
     result, done, skipped = CocoJson(predictor.skeleton), 0, 0
 
@@ -116,7 +124,8 @@ def _pictures(predictor, output, arguments):
         for path in files:
             try:
                 picture = read_image(path, max_pixels=predictor.max_pixels)
-                yield path, picture, predictor.squares(picture, boxes.get(path), str(path))
+                squares = predictor.squares(picture, boxes.get(path), str(path))
+                yield path, picture, [] if arguments.search and path not in boxes else squares
             except DataError as error:
                 skipped += 1
                 print(f"skipped: {error}", file=sys.stderr)
@@ -125,7 +134,9 @@ def _pictures(predictor, output, arguments):
         found = predictor.predict_squares(
             [p for _, p, _ in pictures], [s for _, _, s in pictures], arguments.heatmaps
         )
-        for (path, picture, _), prediction in zip(pictures, found, strict=True):
+        for (path, picture, squares), prediction in zip(pictures, found, strict=True):
+            if not squares:
+                prediction = search(predictor, picture, arguments.heatmaps)
             result.add(names[path], picture.shape[:2], prediction)
             if not arguments.no_pictures:
                 drawn = annotated(picture, prediction, predictor.skeleton, _WIDEST)
@@ -178,7 +189,7 @@ def _video(predictor, source, output, arguments):
     smooth = OneEuroFilter(video.frequency) if arguments.filter else None
     options = {} if arguments.lost is None else {"lost": arguments.lost}
     if arguments.whole_frames:
-        options = {"lost": float("inf")}
+        options = {"lost": float("inf"), "search_every": 0}
     tracker = Tracker(predictor, box, filter=smooth, **options)
     result, began, last = CocoJson(predictor.skeleton), time.monotonic(), time.monotonic()
     with VideoWriter(output / f"{name}.mp4", video.frequency) as writer:

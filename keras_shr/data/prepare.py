@@ -151,8 +151,9 @@ def _open_journal(output, plan):
         old = journal.get("plan") if isinstance(journal, dict) else None
         old = old if isinstance(old, dict) else {}
         changed = [k for k in plan if old.get(k) != json.loads(json.dumps(plan[k]))]
+        what = ", ".join(changed) or "the version of keras_shr that began it"
         raise DataError(
-            f"{output}: holds another data set (differs in {', '.join(changed) or 'its plan'}); "
+            f"{output}: holds another data set (differs in {what}); "
             "give a new folder or delete this one"
         )
     return journal

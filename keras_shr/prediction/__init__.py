@@ -1,7 +1,8 @@
-"""Keypoints of pictures and videos: in boxes, whole pictures, or followed frame by frame."""
+"""Keypoints of pictures and videos: in boxes, searched for, or followed frame by frame."""
 
 from keras_shr.prediction.one_euro import OneEuroFilter
 from keras_shr.prediction.predictor import Prediction, Predictor
+from keras_shr.prediction.searching import search
 from keras_shr.prediction.tracking import Tracker
 
-__all__ = ["OneEuroFilter", "Prediction", "Predictor", "Tracker"]
+__all__ = ["OneEuroFilter", "Prediction", "Predictor", "Tracker", "search"]

@@ -113,6 +113,23 @@ def test_a_click_looks_closer():
     assert page.look_closer(3.5, [30, 40]) == ((30, 40), 3.5)
 
 
+def test_it_looks_for_what_the_models_know(fake_gradio, tmp_path):
+    handlers = page.Handlers(Comparer({"baseline": lamp_model(), "ours": lamp_model()}))
+    assert handlers.find(None) == (None, 1)
+    points = [(470, 300), (500, 310), (480, 330)]
+    picture = lamps(400, 600, points, 4)
+    Image.fromarray(picture).save(tmp_path / "a.png")
+    centre, zoom = handlers.find(str(tmp_path / "a.png"))
+    np.testing.assert_allclose(centre, (485, 315), atol=3)
+    assert 6 * 0.99 < zoom <= 6  # 11 would be the lamps' own, more than the page offers
+    found = handlers.comparer(picture, "snow", 0, 0, page.field_of_view(picture, centre, zoom))
+    places = [(p - np.array(centre)) * zoom * 32 / 600 + 15.5 for p in np.array(points)]
+    np.testing.assert_allclose(found.answers[1].before[:, :2], places, atol=1.5)
+    (tmp_path / "b.png").write_bytes(b"no picture")
+    with pytest.raises(_Error, match=r"^b\.png: cannot be read as a picture"):
+        handlers.find(str(tmp_path / "b.png"))
+
+
 def hand_model(seed):
     """21 random mixtures of the colours: an answer for each keypoint, and no training."""
     keras.utils.set_random_seed(seed)
@@ -164,7 +181,14 @@ def test_the_page_in_a_browser(tmp_path):
         assert f"{answer.moved.max():.1f} px at most" in text
     furthest = views.spoken(HAND_21.keypoints[found.furthest])
     assert text.count(f"Heatmap of {furthest}") == 2
-    for word in ("Keypoints that stay put", "Perturbation", "Severity", "Seed", "Rendered hands"):
+    for word in (
+        "Keypoints that stay put",
+        "Perturbation",
+        "Severity",
+        "Seed",
+        "Rendered hands",
+        "Look for it",
+    ):
         assert word in text
     for keypoint in HAND_21.keypoints:
         assert views.spoken(keypoint) in text

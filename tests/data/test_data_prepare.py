@@ -181,6 +181,10 @@ def test_another_data_set_is_refused(reader, stb_root, tmp_path):
         with pytest.raises(DataError, match=rf"holds another data set \(differs in {difference}\)"):
             prepare(other, output, **options)
     assert _files(output) == before
+    journal = output / "prepare.json"
+    journal.write_text(journal.read_text().replace('"plan_sha256": "', '"plan_sha256": "0'))
+    with pytest.raises(DataError, match="differs in the version of keras_shr that began it"):
+        prepare(reader, output, shards=2)
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "holiday.jpg").touch()
     with pytest.raises(DataError, match="not empty"):

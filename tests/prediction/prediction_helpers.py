@@ -7,6 +7,7 @@ from keras_shr.models import PairedHeatmapModel
 from keras_shr.skeletons import Skeleton
 
 SKELETON = Skeleton("lamps", ("red", "green", "blue"), ((0, 1), (1, 2)))
+POINTS = [(40, 60), (90, 50), (70, 20)]
 
 
 def lamp_model(size=32):

@@ -5,15 +5,13 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
-from prediction_helpers import SKELETON, lamp_model, lamps
+from prediction_helpers import POINTS, SKELETON, lamp_model, lamps
 
 from keras_shr.cli import main, predict
 from keras_shr.data import open_data
-from keras_shr.prediction import Prediction, sources
+from keras_shr.prediction import Prediction, Tracker, sources
 from keras_shr.prediction.coco_json import CocoJson
 from keras_shr.prediction.sources import Video, VideoWriter, camera_number, picture_files
-
-POINTS = [(40, 60), (90, 50), (70, 20)]
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +151,7 @@ def test_boxes_of_one_of_two_pictures(model, tmp_path, capsys):
     assert "'a.png' is the name of 2 pictures; write 'less/a.png'" in capsys.readouterr().err
 
 
-def test_a_video_is_followed_and_filtered(model, tmp_path):
+def test_a_video_is_followed_and_filtered(model, tmp_path, monkeypatch):
     path = tmp_path / "clip.mp4"
     truth = [[(x / 2 + 100 + 3 * i, y / 2 + 80) for x, y in POINTS] for i in range(12)]
     with VideoWriter(path, 25) as writer:
@@ -180,9 +178,33 @@ def test_a_video_is_followed_and_filtered(model, tmp_path):
     assert main([*arguments, "--whole-frames", "--no-pictures"]) == 0
     content = json.loads((output / "predictions.json").read_text())
     assert len(content["annotations"]) == 12
-    # No score is 1: the whole frame is searched each time, as with --whole-frames.
-    assert main([*arguments, "--lost", "1", "--no-pictures"]) == 0
-    assert json.loads((output / "predictions.json").read_text()) == content
+    noted = []
+
+    class Noted(Tracker):
+        def __init__(self, *arguments, **options):
+            noted.append(options)
+            super().__init__(*arguments, **options)
+
+    monkeypatch.setattr("keras_shr.prediction.Tracker", Noted)
+    assert main([*arguments, "--lost", "0.25", "--no-pictures"]) == 0
+    assert noted == [{"filter": None, "lost": 0.25}]
+
+
+def test_pictures_are_searched(model, tmp_path, capsys):
+    """Lamps in a corner of a large picture, beside a picture whose box is given."""
+    small = [(x / 4 + 520, y / 4 + 300) for x, y in POINTS]
+    Image.fromarray(lamps(400, 600, small, 4)).save(tmp_path / "a.png")
+    Image.fromarray(lamps(90, 120, POINTS, 5)).save(tmp_path / "b.png")
+    (tmp_path / "boxes.json").write_text('{"b.png": [[20, 5, 90, 70]]}')
+    arguments = ["predict", model, str(tmp_path / "a.png"), str(tmp_path / "b.png"), "--search"]
+    arguments += ["--boxes", str(tmp_path / "boxes.json"), "--output", str(tmp_path / "out")]
+    assert main(arguments) == 0
+    assert "no box for 1 pictures: searched" in capsys.readouterr().err
+    content = json.loads((tmp_path / "out" / "predictions.json").read_text())
+    searched, given = content["annotations"]
+    points = np.reshape(searched["keypoints"], (3, 3))[:, :2]
+    np.testing.assert_allclose(points, small, atol=1.5)  # of the whole picture a pixel is 19
+    assert np.abs(np.reshape(given["keypoints"], (3, 3))[:, :2] - POINTS).max() < 3
 
 
 @pytest.mark.parametrize(
@@ -203,6 +225,7 @@ def test_a_video_is_followed_and_filtered(model, tmp_path):
         (["webcam", "--lost", "0.3", "--whole-frames"], "--lost is for a track"),
         (["webcam", "--lost", "30"], "--lost is 30; scores are 0 to 1"),
         (["a.png", "--lost", "0"], "--lost is for a video"),
+        (["webcam", "--search"], "--search is for pictures; a video is searched without it"),
         (["broken.jpg"], "none of the pictures could be read"),
     ],
 )

@@ -1,45 +1,23 @@
 """Keypoints in pictures of any size, in boxes and along a video."""
 
-from types import SimpleNamespace
-
 import keras
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from prediction_helpers import SKELETON, lamp_model, lamps
+from prediction_helpers import POINTS, SKELETON, lamp_model, lamps
 
 import keras_shr
 from keras_shr.data.images import SquareBox
 from keras_shr.errors import DataError, KerasShrError
 from keras_shr.models import PairedHeatmapModel
-from keras_shr.prediction import OneEuroFilter, Prediction, Predictor, Tracker
-
-POINTS = [(40, 60), (90, 50), (70, 20)]
+from keras_shr.prediction import Predictor
 
 
 @pytest.fixture(scope="module")
 def predictor():
     return Predictor(lamp_model(), method="centroid")
-
-
-def test_a_track_does_not_grow_without_end():
-    """Keypoints in two corners of every crop, sure of themselves: it starts over with the frame."""
-
-    class Sure:
-        def squares(self, picture, boxes=None, where=""):
-            return [SquareBox.of_image(*picture.shape[:2])]
-
-        def predict_squares(self, pictures, squares, heatmaps=False):
-            left, top, side = squares[0][0]
-            corners = [[left, top, 1.0], [left + side, top + side, 1.0]]
-            return [Prediction(np.array([corners]), np.array([[left, top, side, side]]))]
-
-    track = Tracker(Sure())
-    sides = [track(np.zeros((48, 64, 3), np.uint8)).boxes[0, 2] for _ in range(60)]
-    assert max(sides) <= 128
-    assert sides.count(64) >= 10
 
 
 @given(
@@ -198,168 +176,3 @@ def test_a_saved_model_by_its_path(tmp_path):
     assert predictor.skeleton == SKELETON
     picture = lamps(64, 64, [(10, 20), (50, 30), (30, 50)])
     assert np.abs(predictor(picture).keypoints[0, 0, :2] - [10, 20]).max() < 2
-
-
-# Tracking
-
-
-def film(frames, step=4):
-    """Lamps that wander through a large picture."""
-    shift = [(150 + step * i, 100 + step * i // 2) for i in range(frames)]
-    return [[(x / 2 + dx, y / 2 + dy) for x, y in POINTS] for dx, dy in shift]
-
-
-def test_the_crop_follows(predictor):
-    tracker = Tracker(predictor, lost=0.01)
-    truth = film(25)
-    widths = []
-    for i, points in enumerate(truth):
-        found = tracker(lamps(240, 400, points, 4))
-        widths.append(found.boxes[0, 2])
-        # First the whole frame, at 12.5 px a heatmap pixel; then closer.
-        np.testing.assert_allclose(found.keypoints[0, :, :2], points, atol=9 if i == 0 else 3)
-    assert widths[0] == 400
-    assert 40 < widths[-1] < 60  # 1.8 times the keypoints' 25 px
-
-
-def test_a_lost_track_is_searched_in_the_whole_frame(predictor):
-    tracker = Tracker(predictor, box=[160, 100, 60, 40], lost=0.3)
-    frame = lamps(240, 400, film(1)[0], 4)
-    assert tracker(frame).boxes[0, 2] == 75  # 1.25 times the given box
-    assert tracker(frame).boxes[0, 2] < 75
-    tracker(np.full_like(frame, 80))  # nothing to see: scores are low everywhere
-    assert tracker(frame).boxes[0, 2] == 400
-
-
-class Scripted:
-    """A predictor whose scores and keypoints' spread, in sides of the crop, are given."""
-
-    def __init__(self, answers):
-        self.answers = iter(answers)
-
-    def squares(self, frame, boxes):
-        return [SquareBox(0.0, 0.0, float(max(frame.shape[:2])))]
-
-    def predict_squares(self, frames, squares, heatmaps):
-        (square,) = squares[0]
-        score, spread = next(self.answers)
-        middle = np.array(square[:2]) + square.side / 2
-        half = spread * square.side / 2
-        points = np.stack([middle - half, middle + half])
-        boxes = np.array([[*square[:2], square.side, square.side]])
-        return [SimpleNamespace(keypoints=points[None], scores=np.array([score]), boxes=boxes)]
-
-
-def sides(answers):
-    tracker, frame = Tracker(Scripted(answers)), np.zeros((480, 640, 3), np.uint8)
-    return [float(tracker(frame).boxes[0, 2]) for _ in answers]
-
-
-def test_a_track_whose_score_falls_is_lost():
-    steady = [(0.75, 0.4)] + 19 * [(0.75, 1 / 1.8)]
-    followed = 640 * 1.8 * 0.4
-    # A blurred frame is not the end; one of .22, as models answer to nothing, is.
-    found = sides([*steady, (0.5, 1 / 1.8), (0.22, 1 / 1.8), (0.75, 0.4), (0.75, 0.4)])
-    assert found[1:22] == pytest.approx(21 * [followed])
-    assert found[22] == 640
-    # A model that always scores low is followed all the same.
-    found = sides([(0.2, 0.4), *(9 * [(0.2, 1 / 1.8)])])
-    assert found[1:] == pytest.approx(9 * [followed])
-
-
-def test_a_crop_that_shrinks_on_nothing_is_given_up():
-    steady = [(0.75, 0.4)] + 19 * [(0.75, 1 / 1.8)]
-    found = sides([*steady, *(60 * [(0.7, 0.3)])])
-    assert found[20:].count(640) >= 5  # it looks for the hand in the whole frame again and again
-    assert min(found) > 16
-    # From the first frame on, where there is no track to compare with.
-    found = sides(60 * [(0.22, 0.2)])
-    assert found.count(640) >= 5
-
-
-def test_a_thing_as_large_as_the_frame_is_not_lost():
-    """Its keypoints span the frame, and its crop 1.8 of it."""
-    found = sides([(0.8, 1.0), *(30 * [(0.8, 1 / 1.8)])])
-    assert found.count(640) == 1
-    assert found[-1] == pytest.approx(1.8 * 640)
-
-
-# The One-Euro filter
-
-
-def oracle(signal, frequency, min_cutoff, beta, derivative_cutoff):
-    """The paper's algorithm, value by value."""
-
-    def alpha(cutoff):
-        tau, period = 1 / (2 * np.pi * cutoff), 1 / frequency
-        return 1 / (1 + tau / period)
-
-    result, speed = [signal[0]], 0.0
-    for value in signal[1:]:
-        a = alpha(derivative_cutoff)
-        speed = a * (value - result[-1]) * frequency + (1 - a) * speed
-        a = alpha(min_cutoff + beta * abs(speed))
-        result.append(a * value + (1 - a) * result[-1])
-    return result
-
-
-@settings(max_examples=50)
-@given(
-    st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=20),
-    st.floats(1, 240),
-    st.floats(0.01, 10),
-    st.floats(0, 1),
-    st.floats(0.1, 10),
-)
-def test_filter_oracle(signal, frequency, min_cutoff, beta, derivative_cutoff):
-    smooth = OneEuroFilter(frequency, min_cutoff, beta, derivative_cutoff)
-    found = [float(smooth(np.array(v))) for v in signal]
-    expected = oracle(signal, frequency, min_cutoff, beta, derivative_cutoff)
-    np.testing.assert_allclose(found, expected, atol=1e-6)
-
-
-def test_a_film_of_higher_resolution_is_filtered_alike():
-    rng = np.random.default_rng(1)
-    signal = rng.normal(0, 20, (30, 2)).cumsum(0)
-    small, large = OneEuroFilter(30, beta=0.05), OneEuroFilter(30, beta=0.05)
-    for points in signal:
-        np.testing.assert_allclose(large(8 * points, 1 / 8), 8 * small(points), atol=1e-9)
-
-
-def test_the_tracker_tells_the_filter_how_large_the_crop_is(predictor):
-    scales = []
-
-    class Filter:
-        def reset(self):
-            pass
-
-        def __call__(self, points, scale):
-            scales.append(scale)
-            return points + 1
-
-    tracker = Tracker(predictor, lost=0.01, filter=Filter())
-    plain = Tracker(predictor, lost=0.01)
-    for points in film(3):
-        frame = lamps(240, 400, points, 4)
-        found = tracker(frame)
-        np.testing.assert_allclose(
-            found.keypoints[..., :2], plain(frame).keypoints[..., :2] + 1, rtol=1e-6
-        )
-        assert scales[-1] == pytest.approx(256 / found.boxes[0, 2])
-    assert scales[0] == 256 / 400
-    assert scales[2] > 2
-
-
-def test_filter_rests_follows_and_starts_anew():
-    rng = np.random.default_rng(0)
-    smooth = OneEuroFilter(30, min_cutoff=0.5, beta=0.05)
-    still = np.array([smooth(rng.normal(0, 1, (4, 2))) for _ in range(200)])[50:]
-    assert still.std() < 0.4  # jitter of 1 px
-    fast = [smooth(np.full((4, 2), 20.0 * i)) for i in range(60)][-1]
-    assert np.abs(fast - 20 * 59).max() < 20  # less than one frame behind
-    smooth(np.full((4, 2), np.nan))
-    np.testing.assert_array_equal(smooth(np.full((4, 2), 7.0)), 7.0)
-    smooth.reset()
-    np.testing.assert_array_equal(smooth(np.zeros((4, 2))), 0)
-    with pytest.raises(KerasShrError, match="min_cutoff is 0"):
-        OneEuroFilter(min_cutoff=0)
