@@ -98,6 +98,11 @@ class StableHeatmapRegressor(PairedHeatmapModel):
         dtype=None,
         **kwargs,
     ):
+        if "input_shape" in kwargs:  # Keras would take it and do nothing with it
+            raise KerasShrError(
+                f"input_shape={kwargs['input_shape']!r} is not known here; give image_size, the "
+                "height and width in pixels"
+            )
         size = _size(image_size)
         if not _is_count(num_keypoints):
             raise KerasShrError(f"num_keypoints is {num_keypoints!r}; expected a whole number")

@@ -258,6 +258,7 @@ REGRESSORS = {
         "backbone <Own .* has no known outputs",
     ),
     "image_size": ({"image_size": 64.5}, "image_size is 64.5; expected pixels"),
+    "input_shape": ({"input_shape": (64, 64, 3)}, r"input_shape=\(64, 64, 3\) is not known here"),
     "num_keypoints": ({"num_keypoints": "3"}, "num_keypoints is '3'; expected a whole number"),
     "none": ({"num_keypoints": 0}, "num_keypoints is 0; expected a whole number"),
 }
