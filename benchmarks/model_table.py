@@ -1,4 +1,6 @@
-"""The README's table of architectures, from results/models.csv and a reproduction's fig8.csv."""
+"""The README's tables of architectures: costs from results/models.csv, scores from a reproduction's
+fig8.csv, whose networks have their own image size and width.
+"""
 
 import csv
 
@@ -19,10 +21,10 @@ HEADER = (
     "ms an image (CPU time)",
     "training pairs/s (a CPU second)",
     "`.tflite` MB",
-    "AUC clean",
-    "AUC unseen",
-    "R (px²)",
-    "RUC",
+)
+SCORE_HEADER = (
+    *("trained: baseline / ours", "parameters (M)"),
+    *("AUC clean", "AUC unseen", "R (px²)", "RUC"),
 )
 METHODS = ("baseline", "ours")
 SCORES = {"auc_clean": ".3f", "auc_unseen": ".3f", "R": ".0f", "RUC": ".3f"}
@@ -30,7 +32,7 @@ MISSING = "not run"
 
 
 def markdown(rows, options):
-    """The table and what it was measured with.
+    """The tables and what they were measured with.
 
     Args:
         rows: of models.csv, as dictionaries of text.
@@ -38,10 +40,13 @@ def markdown(rows, options):
             reproduction's fig8.csv, and `data`, which data set of it.
     """
     shown = _fullest(rows, options)
+    lines = [*_table(HEADER, map(_costs, shown)), "", _cost_notes(shown, options)]
     scores, data = read_scores(options.fig8, options.data)
-    lines = [_line(HEADER), _line(["---", *["---:"] * (len(HEADER) - 1)])]
-    lines += [_line(_cells(row, scores)) for row in shown]
-    return "\n".join([*lines, "", *_notes(shown, scores, data, options)])
+    if scores:
+        names = dict.fromkeys(name for name, _ in scores)
+        lines += ["", *_table(SCORE_HEADER, (_scores(name, scores) for name in names))]
+        lines += ["", _score_notes(data, options)]
+    return "\n".join(lines)
 
 
 def _fullest(rows, options):
@@ -70,10 +75,10 @@ def read_scores(path, data=None):
     }, data
 
 
-def _cells(row, scores):
+def _costs(row):
     count = row.get("parameters")
     sizes = [row.get(name) for name in ("tflite_mb", "tflite_float16_mb")]
-    cells = [
+    return [
         NAMES[row["architecture"]],
         f"{int(count) / 1e6:.2f}" if count else MISSING,
         _number(row.get("gflops"), ".2f"),
@@ -81,8 +86,14 @@ def _cells(row, scores):
         _time(row, ("pairs_per_s", "pairs_per_cpu_s", "train_cpu_ratio"), ".2f"),
         " / ".join(_number(size, ".1f") for size in sizes) if any(sizes) else MISSING,
     ]
+
+
+def _scores(name, scores):
+    pair = [scores.get((name, method), {}) for method in METHODS]
+    count = next((row["parameters"] for row in pair if row.get("parameters")), None)
+    cells = [NAMES[name], f"{float(count) / 1e6:.2f}" if count else ""]
     for score, style in SCORES.items():
-        found = [scores.get((row["architecture"], method), {}).get(score) for method in METHODS]
+        found = [row.get(score) for row in pair]
         cells.append(
             " / ".join(_number(value, style) for value in found) if any(found) else MISSING
         )
@@ -101,21 +112,20 @@ def _time(row, columns, style):
     return f"{_number(clock, style)} ({_number(cpu, style)}, x {_number(ratio, '.1f')})"
 
 
-def _notes(rows, scores, data, options):
+def _cost_notes(rows, options):
     """What the figures mean, in sentences for below the table."""
     if not rows:
-        return [f"No row for {options.size} px; python -m benchmarks.models measures them."]
-    stride = "heatmaps of stride 4, 21 keypoints, symmetric RCC"
+        return f"No row for {options.size} px; python -m benchmarks.models measures them."
     notes = [
-        f"{options.size} px, {stride}. Parameters: what is trained. FLOPs: 2 x multiply-adds of "
-        "convolutions and matrix products."
+        f"{options.size} px, heatmaps of stride 4, 21 keypoints, symmetric RCC. Parameters: what "
+        "is trained. FLOPs: 2 x multiply-adds of convolutions and matrix products."
     ]
     timed = next((row for row in rows if row.get("ms")), None)
     if timed:
         notes.append(
-            f"Time: batch 1, graph, {timed['threads']} threads, {timed['machine']}, "
-            f"{timed['versions']}; median of turns; in brackets CPU time over all threads, and its "
-            "ratio to MobileNetV2's."
+            f"Time: one image on {timed['threads']} threads ({timed['machine']}, "
+            f"{timed['versions']}), median of turns; in brackets CPU time over all threads, and "
+            "its ratio to MobileNetV2's."
         )
     trained = next((row for row in rows if row.get("pairs_per_s")), None)
     if trained:
@@ -123,30 +133,23 @@ def _notes(rows, scores, data, options):
             f"Training: the paired step with its ten perturbations, {trained['train_size']} px, "
             f"{trained['pairs']} pairs a step, same machine."
         )
-    loads = sorted({row[name] for row in rows for name in ("load", "train_load") if row.get(name)})
+    loads = [row[name] for row in rows for name in ("load", "train_load") if row.get(name)]
+    loads = sorted(float(load.split()[0]) for load in loads)
     if loads:
-        notes.append(f"Load of the machine meanwhile: {', '.join(loads)}.")
+        notes.append(f"Load of the machine meanwhile: {loads[0]:g} to {loads[-1]:g}.")
     notes.append("`.tflite`: float32 / float16 weights.")
-    if scores:
-        notes.append(
-            f"AUC, R and RUC: baseline / ours, trained alike on {data}, R and RUC under the five "
-            f"unseen kinds ({options.fig8.as_posix()}, whose run has its own image size"
-            + "".join(_narrower(row, scores) for row in rows)
-            + ")."
-        )
-    return [" ".join(notes)]
+    return " ".join(notes)
 
 
-def _narrower(row, scores):
-    """That a reproduction's network has another width than the table's."""
-    trained = scores.get((row["architecture"], METHODS[-1]), {}).get("parameters")
-    if (
-        not trained
-        or not row.get("parameters")
-        or abs(float(trained) / int(row["parameters"]) - 1) < 0.05
-    ):
-        return ""
-    return f"; its {NAMES[row['architecture']]} has {float(trained) / 1e6:.2f} M parameters"
+def _score_notes(data, options):
+    return (
+        f"Trained alike on {data} hands; R and RUC under "
+        f"the five unseen kinds (`{options.fig8.as_posix()}`)."
+    )
+
+
+def _table(header, rows):
+    return [_line(cells) for cells in (header, ["---", *["---:"] * (len(header) - 1)], *rows)]
 
 
 def _line(cells):

@@ -1,6 +1,7 @@
 """The model table's CSV, turns and Markdown, without measuring a real model."""
 
 import time
+from pathlib import Path
 
 import pytest
 
@@ -106,9 +107,9 @@ def test_what_takes_too_long_is_left_out(capsys):
     assert "slow: left out" in capsys.readouterr().err
 
 
-def cells(text, name):
-    (line,) = (line for line in text.splitlines() if line.startswith(f"| {name} |"))
-    return [cell.strip() for cell in line.strip("|").split("|")]
+def cells(text, name, table=0):
+    found = [line for line in text.splitlines() if line.startswith(f"| {name} |")]
+    return [cell.strip() for cell in found[table].strip("|").split("|")]
 
 
 def test_markdown_shows_figures_of_one_machine_and_scores_of_the_reproduction(options):
@@ -120,8 +121,9 @@ def test_markdown_shows_figures_of_one_machine_and_scores_of_the_reproduction(op
     table.add(settings("mobilenet_v2"), ms="50.4", cpu_ms="81", cpu_ms_ratio="1.00")
     text = markdown(table.rows.values(), options)
     shown = ["2.00", "1.00", "50 (81, x 1.0)", "not run", "3.1 / 1.6"]
-    assert cells(text, "MobileNetV2")[1:6] == shown
-    assert cells(text, "VGG19-BN")[3:] == ["not run"] * 7
+    assert cells(text, "MobileNetV2")[1:] == shown
+    assert cells(text, "VGG19-BN")[3:] == ["not run"] * 3
+    assert text.count("| VGG19-BN |") == 1
 
     options.fig8.write_text(
         "architecture,method,auc_clean,auc_unseen,auc_seen,R,RUC,data,parameters\n"
@@ -130,15 +132,26 @@ def test_markdown_shows_figures_of_one_machine_and_scores_of_the_reproduction(op
         "mobilenet_v2,ours,0.1,0.1,0.1,1,0.1,photographs,400000\n"
         "vgg19_bn,baseline,0.9,0.6,0.6,900,0.6,rendered,2000100\n"
         "vgg19_bn,ours,,,,,,rendered,\n"
+        "hrnet_w18,ours,,,,,,rendered,\n"
     )
     text = markdown(table.rows.values(), options)
-    shown = ["0.810 / 0.800", "0.500 / 0.625", "2000 / 130", "0.510 / 0.800"]
-    assert cells(text, "MobileNetV2")[6:] == shown
-    assert cells(text, "VGG19-BN")[6] == "0.900 / not run"
-    assert "trained alike on rendered" in text
-    assert "its MobileNetV2 has 0.40 M parameters" in text
-    assert "VGG19-BN has" not in text
+    shown = ["0.40", "0.810 / 0.800", "0.500 / 0.625", "2000 / 130", "0.510 / 0.800"]
+    assert cells(text, "MobileNetV2", 1)[1:] == shown
+    assert cells(text, "VGG19-BN", 1)[1:3] == ["2.00", "0.900 / not run"]
+    assert cells(text, "HRNet W18")[1:] == ["", *["not run"] * 4]
+    assert "Trained alike on rendered hands" in text
 
 
 def test_markdown_says_what_to_do_when_nothing_was_measured(options):
     assert "python -m benchmarks.models measures them" in markdown([], options)
+
+
+def test_the_readme_shows_what_the_command_prints():
+    root = Path(__file__).resolve().parents[2]
+    options = models.parse_arguments([])
+    options.output, options.fig8 = root / options.output, root / options.fig8
+    text = markdown(models.Table(options.output).rows.values(), options)
+    tables = [line for line in text.splitlines() if line.startswith("|")]
+    assert len(tables) > 12
+    assert "\n".join(tables[:9]) in (root / "README.md").read_text("utf-8")
+    assert "\n".join(tables[9:]) in (root / "README.md").read_text("utf-8")
