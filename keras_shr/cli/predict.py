@@ -125,17 +125,17 @@ def _pictures(predictor, output, arguments):
             try:
                 picture = read_image(path, max_pixels=predictor.max_pixels)
                 squares = predictor.squares(picture, boxes.get(path), str(path))
-                yield path, picture, [] if arguments.search and path not in boxes else squares
+                yield path, picture, None if arguments.search and path not in boxes else squares
             except DataError as error:
                 skipped += 1
                 print(f"skipped: {error}", file=sys.stderr)
 
     for pictures in _portions(read()):
         found = predictor.predict_squares(
-            [p for _, p, _ in pictures], [s for _, _, s in pictures], arguments.heatmaps
+            [p for _, p, _ in pictures], [s or [] for _, _, s in pictures], arguments.heatmaps
         )
         for (path, picture, squares), prediction in zip(pictures, found, strict=True):
-            if not squares:
+            if squares is None:
                 prediction = search(predictor, picture, arguments.heatmaps)
             result.add(names[path], picture.shape[:2], prediction)
             if not arguments.no_pictures:
@@ -151,7 +151,7 @@ def _pictures(predictor, output, arguments):
 
 
 def _portions(pictures):
-    """Lists of `(path, picture, squares)` that fit into the memory together."""
+    """Lists of `(path, picture, squares or None)` that fit into the memory together."""
     portion, size = [], 0
     for one in pictures:
         portion.append(one)

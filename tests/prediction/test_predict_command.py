@@ -190,6 +190,17 @@ def test_a_video_is_followed_and_filtered(model, tmp_path, monkeypatch):
     assert noted == [{"filter": None, "lost": 0.25}]
 
 
+@pytest.mark.parametrize("option", [[], ["--search"]])
+def test_a_picture_without_any_box_is_not_looked_at(model, tmp_path, option):
+    """A detector found nothing in it; an empty list is no missing one."""
+    Image.fromarray(lamps(90, 120, POINTS, 5)).save(tmp_path / "a.png")
+    (tmp_path / "boxes.json").write_text('{"a.png": []}')
+    arguments = ["predict", model, str(tmp_path / "a.png"), "--output", str(tmp_path / "out")]
+    assert main([*arguments, "--boxes", str(tmp_path / "boxes.json"), *option]) == 0
+    content = json.loads((tmp_path / "out" / "predictions.json").read_text())
+    assert (len(content["images"]), content["annotations"]) == (1, [])
+
+
 def test_pictures_are_searched(model, tmp_path, capsys):
     """Lamps in a corner of a large picture, beside a picture whose box is given."""
     small = [(x / 4 + 520, y / 4 + 300) for x, y in POINTS]
