@@ -77,9 +77,8 @@ def field_of_view(picture, centre=None, zoom=1.0) -> SquareBox:
 
 def centre_and_zoom(picture, square, closest):
     """What `field_of_view` makes `square` of, or the nearest to it within 1 and `closest`."""
-    middle = np.array(square[:2]) + square.side / 2 - 0.5
     zoom = SquareBox.of_image(*picture.shape[:2]).side / square.side
-    return tuple(middle.tolist()), float(np.clip(zoom, 1, closest))
+    return square.centre, float(np.clip(zoom, 1, closest))
 
 
 class Comparer:
@@ -137,7 +136,7 @@ class Comparer:
         with self._one_at_a_time:
             found = [search(predictor, picture) for predictor in self.predictors.values()]
         best = max(found, key=lambda one: one.scores[0])
-        return SquareBox(*best.boxes[0, :3].tolist())
+        return best.squares[0]
 
     def _perturb(self, clean, kind, severity, seed):
         if kind not in KINDS:

@@ -59,7 +59,7 @@ class Handlers:
         if path is None:
             return [_EMPTY, None, "", None, None] * len(self.comparer.predictors) + [""]
         with self._told():
-            picture = decode_image(Path(path).read_bytes(), Path(path).name)
+            picture = _read(path)
             square = field_of_view(picture, centre, zoom or 1)
             # A number that the user has deleted arrives as None.
             found = self.comparer(picture, kind, int(severity or 0), int(seed or 0), square)
@@ -79,7 +79,7 @@ class Handlers:
         if path is None:
             return None, 1
         with self._told():
-            picture = decode_image(Path(path).read_bytes(), Path(path).name)
+            picture = _read(path)
         return centre_and_zoom(picture, self.comparer.find(picture), _CLOSEST)
 
     @contextlib.contextmanager
@@ -89,6 +89,10 @@ class Handlers:
             yield
         except KerasShrError as error:
             raise self._gradio.Error(str(error), print_exception=False) from error
+
+
+def _read(path):
+    return decode_image(Path(path).read_bytes(), Path(path).name)
 
 
 def look_closer(zoom, point):

@@ -27,6 +27,11 @@ class SquareBox(NamedTuple):
         x, y = (float(v) + 0.5 - side / 2 for v in centre)
         return cls(x, y, float(side))
 
+    @property
+    def centre(self) -> tuple[float, float]:
+        """The pixel position x, y of its middle, as `around` takes it."""
+        return self.left + self.side / 2 - 0.5, self.top + self.side / 2 - 0.5
+
     @classmethod
     def of_image(cls, height, width) -> "SquareBox":
         """The smallest square that holds a whole image, the image in its middle."""

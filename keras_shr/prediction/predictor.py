@@ -40,6 +40,11 @@ class Prediction:
         """The mean score of each box, `(boxes,)`."""
         return self.keypoints[..., 2].mean(-1)
 
+    @property
+    def squares(self) -> list[SquareBox]:
+        """`boxes` as what `Predictor.predict_squares` takes."""
+        return [SquareBox(*map(float, row[:3])) for row in self.boxes]
+
 
 class Predictor:
     """Predicts keypoints with a model on pictures of any size.

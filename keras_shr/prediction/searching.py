@@ -16,7 +16,7 @@ MARGIN = 1.8
 SMALLEST = 16.0
 """Side in pixels that no crop falls below."""
 
-_SIDES = (1.0, 3 / 4, 1 / 2, 1 / 3)
+_SIDES = (3 / 4, 1 / 2, 1 / 3)
 _OVERLAP = 0.5
 _BEST = 4
 _ROUNDS = 2
@@ -33,7 +33,7 @@ def squares_all_over(height, width) -> list[SquareBox]:
     """The whole picture, and squares of 3/4, 1/2 and 1/3 of its longer side that overlap by half or
     more: 29 for a picture of 4:3."""
     squares = [SquareBox.of_image(height, width)]
-    for share in _SIDES[1:]:
+    for share in _SIDES:
         side = max(share * max(height, width), SMALLEST)
         lefts, tops = (_starts(length, side) for length in (width, height))
         squares += [SquareBox(left, top, side) for top in tops for left in lefts]
@@ -60,7 +60,7 @@ def search(predictor, picture, heatmaps=False, margin=MARGIN) -> Prediction:
         picture: uint8 `(height, width, 3)`.
         heatmaps: keep the heatmaps too.
         margin: side of the crop that is looked at in the end, in longer sides of the keypoints'
-            bounding box. About what it was in training; 1.8 suits `hand` and folder data.
+            bounding box. About what it was in training; 1.8 suits the shipped models of hands.
 
     Returns:
         A `Prediction` of one box.
@@ -71,10 +71,12 @@ def search(predictor, picture, heatmaps=False, margin=MARGIN) -> Prediction:
     >>> found.keypoints[0], found.boxes[0], found.scores[0]
     """
     squares = squares_all_over(*picture.shape[:2])
-    for _ in range(1 + _ROUNDS):
-        found = predictor.predict_squares([picture], [squares], heatmaps)[0]
+    for _ in range(_ROUNDS):
+        found = predictor.predict_squares([picture], [squares])[0]
         best = np.argsort(-found.scores, kind="stable")[:_BEST]
         squares = [square_around(found.keypoints[i], margin) for i in best]
-    one = slice(best[0], best[0] + 1)
+    found = predictor.predict_squares([picture], [squares], heatmaps)[0]
+    best = np.argmax(found.scores)
+    one = slice(best, best + 1)
     maps = None if found.heatmaps is None else found.heatmaps[one]
     return Prediction(found.keypoints[one], found.boxes[one], maps)

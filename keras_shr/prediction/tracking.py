@@ -63,7 +63,7 @@ class Tracker:
         self.predictor, self.margin, self.lost, self.drop = predictor, margin, lost, drop
         self.smoothing, self.filter = smoothing, filter
         self.search_every = search_every
-        self._first, self._pointed_at = box, False
+        self._first = box
         self._scores: deque = deque(maxlen=_REMEMBERED)
         self._sides: deque = deque(maxlen=_REMEMBERED)
         self.reset()
@@ -83,7 +83,7 @@ class Tracker:
     def __call__(self, frame, heatmaps=False) -> Prediction:
         """The `Prediction` of the next frame, uint8 `(height, width, 3)`."""
         found = self._look(frame, heatmaps)
-        points, square = found.keypoints[0], SquareBox(*found.boxes[0, :3].tolist())
+        points, (square,) = found.keypoints[0], found.squares
         following = self._next(square, points)
         if self._is_lost(float(found.scores[0]), following.side, max(frame.shape[:2])):
             self._leave()

@@ -134,6 +134,7 @@ def test_points_go_where_their_pixels_go(x, y, dx, dy, side, size):
     image = np.full((80, 100, 3), 90, np.uint8)
     image[y - 2 : y + 3, x - 2 : x + 3] = (255, 0, 0)
     box = SquareBox.around((x + dx, y + dy), side)
+    np.testing.assert_allclose(box.centre, (x + dx, y + dy), atol=1e-9)
     point = box.map_points([x, y], size)
     assert np.abs(red_centre(crop(image, box, size)) - point).max() < 0.3
 

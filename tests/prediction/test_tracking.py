@@ -1,7 +1,5 @@
 """Following one thing along a video, and finding it in the first place."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -78,9 +76,8 @@ class Scripted:
         score, spread = next(self.answers)
         middle = np.array(square[:2]) + square.side / 2
         half = spread * square.side / 2
-        points = np.stack([middle - half, middle + half])
-        boxes = np.array([[*square[:2], square.side, square.side]])
-        return [SimpleNamespace(keypoints=points[None], scores=np.array([score]), boxes=boxes)]
+        points = np.array([[[*(middle - half), score], [*(middle + half), score]]])
+        return [Prediction(points, np.array([[*square[:2], square.side, square.side]]))]
 
 
 def sides(answers):
