@@ -76,9 +76,10 @@ def field_of_view(picture, centre=None, zoom=1.0) -> SquareBox:
 
 
 def centre_and_zoom(picture, square, closest):
-    """What `field_of_view` makes `square` of, or the nearest to it within 1 and `closest`."""
+    """What `field_of_view` makes `square` of, with no more zoom than `closest`; the whole picture
+    where `square` is larger."""
     zoom = SquareBox.of_image(*picture.shape[:2]).side / square.side
-    return square.centre, float(np.clip(zoom, 1, closest))
+    return (square.centre, float(min(zoom, closest))) if zoom > 1 else (None, 1)
 
 
 class Comparer:

@@ -125,6 +125,8 @@ def test_it_looks_for_what_the_models_know(fake_gradio, tmp_path):
     found = handlers.comparer(picture, "snow", 0, 0, page.field_of_view(picture, centre, zoom))
     places = [(p - np.array(centre)) * zoom * 32 / 600 + 15.5 for p in np.array(points)]
     np.testing.assert_allclose(found.answers[1].before[:, :2], places, atol=1.5)
+    Image.fromarray(lamps(60, 60, [(4, 30), (55, 20), (30, 55)], 4)).save(tmp_path / "full.png")
+    assert handlers.find(str(tmp_path / "full.png")) == (None, 1)
     (tmp_path / "b.png").write_bytes(b"no picture")
     with pytest.raises(_Error, match=r"^b\.png: cannot be read as a picture"):
         handlers.find(str(tmp_path / "b.png"))
