@@ -27,6 +27,7 @@ JAX_TESTS = (
     "tests/test_losses.py",
     "tests/test_row_column_correlation.py",
     "tests/metrics",
+    "tests/perturbations/test_perturbation_mixture.py",
 )
 
 

@@ -4,7 +4,6 @@ import keras
 from keras import ops
 
 from keras_shr._typing import Tensor
-from keras_shr.errors import KerasShrError
 from keras_shr.perturbations import (
     TRAINING_PERTURBATIONS,
     check_perturbations,
@@ -13,26 +12,15 @@ from keras_shr.perturbations import (
 )
 
 
-def _check_range(images):
-    if "float" not in keras.backend.standardize_dtype(images.dtype):
-        return
-    try:
-        highest, fractions = float(ops.max(images)), bool(ops.any(images % 1 > 0))
-    except (TypeError, RuntimeError):  # as backends say of a function that is being compiled
-        return
-    if 0 < highest <= 1.5 and fractions:
-        raise KerasShrError(
-            f"images have values up to {highest:.4g}; expected 0..255: perturb before rescaling"
-        )
-
-
 @keras.saving.register_keras_serializable(package="keras_shr")
 class RandomPerturbation(keras.layers.Layer):
     """Perturb each image with a random kind at a random severity, in training only.
 
     With `training=False`, the default of a call outside `fit`, images pass unchanged. In `tf.data`
     (TensorFlow backend) write `dataset.map(lambda x: layer(x, training=True))`; a single image
-    `(height, width, channels)` is taken as well as a batch.
+    `(height, width, channels)` is taken as well as a batch. With `num_parallel_calls` the elements
+    take the layer's seeds in no fixed order, and two may take the same: give each its own,
+    `dataset.enumerate().map(lambda i, x: layer(x, training=True, seed=tf.stack([7, i])), ...)`.
 
     Args:
         perturbations: names to draw from; see `keras_shr.perturbations.perturb`.
@@ -75,7 +63,6 @@ class RandomPerturbation(keras.layers.Layer):
     def call(self, images, training=False, seed=None) -> Tensor:
         if not training:
             return images
-        _check_range(images)
         if seed is None:
             seed = self.generator.next()
         batched = images if len(images.shape) == 4 else ops.expand_dims(images, 0)

@@ -1,4 +1,4 @@
-"""Image perturbations: ten batched kinds for training, all fifteen by the reference library."""
+"""Image perturbations: all fifteen kinds batched on the device, and by the reference library."""
 
 from keras_shr.perturbations import reference, sensor
 from keras_shr.perturbations._mixture import perturb, perturb_kind, perturb_with_labels

@@ -35,6 +35,20 @@ def draw_nothing(images, severity, seed):
     return {}
 
 
+def check_range(images):
+    """Refuses images in [0, 1], where their values are known: not in a compiled function."""
+    if "float" not in keras.backend.standardize_dtype(images.dtype) or images.shape[0] == 0:
+        return
+    try:
+        highest, fractions = float(ops.max(images)), bool(ops.any(images % 1 > 0))
+    except (TypeError, RuntimeError):  # as backends say of a function that is being compiled
+        return
+    if 0 < highest <= 1.5 and fractions:
+        raise KerasShrError(
+            f"images have values up to {highest:.4g}; expected 0..255: perturb before rescaling"
+        )
+
+
 def static_size(images):
     """(height, width) of a batch of images as ints."""
     height, width = images.shape[1:3]

@@ -42,7 +42,8 @@ def perturb(
         images are clipped to [0, 255] and not rounded.
 
     Raises:
-        KerasShrError: for an unknown or unseen kind, a severity out of range, a wrong shape.
+        KerasShrError: for an unknown or unseen kind, a severity out of range, a wrong shape, and
+            for images in [0, 1] where their values are known (not in a compiled function).
     """
     return perturb_with_labels(images, seed, perturbations, severities, force)[0]
 
@@ -75,6 +76,9 @@ def perturb_with_labels(
     chosen = check_perturbations(perturbations, force)
     levels = np.array(check_severities(severities), "int32")
     pixels = _to_float(images)
+    if images.shape[0] == 0:
+        nothing = ops.zeros((0,), "int32")
+        return images, nothing, nothing
     order_seed, severity_seed, kind_seed = _random.split(seed, 3)
     count = ops.shape(images)[0]
     severity = _random.integers((count,), severity_seed, 0, len(levels))
@@ -148,15 +152,18 @@ def perturb_kind(images, kind, severity, seed, force=False) -> Tensor:
 
     Args:
         images, seed, force: see `perturb`.
-        kind: a name in `ALL_PERTURBATIONS` or `SENSOR_PERTURBATIONS`.
-        severity: 1 to 5, an int or an int tensor `(batch,)`.
+        kind: a name in `ALL_PERTURBATIONS`.
+        severity: 1 to 5, an int, or integers `(batch,)`. Those of a tensor are not looked at.
 
     Returns:
         Images of the same shape and type.
+
+    Raises:
+        KerasShrError: as `perturb`.
     """
     (kind,) = check_perturbations((kind,), force)
-    if isinstance(severity, int | np.integer):
-        (severity,) = check_severities((severity,))
+    if not ops.is_tensor(severity):
+        check_severities(severity if np.ndim(severity) else (severity,))
     severity = ops.cast(ops.convert_to_tensor(severity), "int32")
     severity = ops.broadcast_to(severity, (ops.shape(images)[0],))
     return _from_float(_run(NATIVE[kind], _to_float(images), severity, seed), images)
@@ -174,6 +181,7 @@ def _to_float(images):
             f"images have shape {tuple(images.shape)}; perturbations take (batch, height, width, "
             "channels) with height and width of 32 or more and 3 channels, or 1 for grey"
         )
+    common.check_range(images)
     images = ops.cast(images, "float32")
     return ops.repeat(images, 3, axis=-1) if images.shape[-1] == 1 else images
 

@@ -1,11 +1,18 @@
 """Test pictures, compiled calls, and the reference library's own draws in our parameters."""
 
+from pathlib import Path
+
 import keras
 import numpy as np
+import skimage
+from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from keras_shr import _compile
-from keras_shr.perturbations import NATIVE, _frost_pictures, _noise, _weather
+from keras_shr.perturbations import NATIVE, _frost_pictures, _noise, _weather, reference
+
+# Photographs in scikit-image's wheel, which the reference library brings along.
+PHOTOGRAPHS = ("astronaut", "chelsea", "coffee", "rocket", "motorcycle_left")
 
 RANDOM_KINDS = (
     "frost",
@@ -33,6 +40,14 @@ def picture(height, width, seed=0):
     image[:5, :7] = 0
     image[-5:, :7] = 255
     return image.astype("uint8")
+
+
+def photographs(height, width):
+    """Five photographs as uint8 `(5, height, width, 3)`."""
+    folder = Path(skimage.__file__).parent / "data"
+    files = [next(folder.glob(f"{name}.*")) for name in PHOTOGRAPHS]
+    images = [Image.open(file).convert("RGB").resize((width, height)) for file in files]
+    return np.stack([np.asarray(image) for image in images])
 
 
 def compiled(function, jit_compile=False):
@@ -90,6 +105,16 @@ def reference_draw(kind, image, severity, seed):
     if kind == "glass_blur":
         return {"source": reference_glass_source(height, width, severity, seed)}
     return {}
+
+
+def beside_reference(kind, images, seed=10):
+    """Five images at severities 1 to 5: what `apply` makes of the reference's own draw, and the
+    reference's pictures."""
+    severities = range(1, 6)
+    pairs = list(zip(images, severities, strict=True))
+    draws = stack_draws([reference_draw(kind, image, s, seed) for image, s in pairs])
+    expected = np.stack([reference.perturb(image, kind, s, seed=seed) for image, s in pairs])
+    return apply_with(kind, images, severities, draws), expected
 
 
 def reference_glass_source(height, width, severity, seed):

@@ -128,6 +128,26 @@ def test_tf_data_gives_what_eager_gives(images, chosen):
     assert np.abs(mapped.astype(int) - eager).max() <= 1
 
 
+@pytest.mark.skipif(not TENSORFLOW, reason="tf.data runs TensorFlow operations")
+def test_own_seeds_in_a_parallel_tf_data(images):
+    """As the layer's docstring has it: the same pictures in any order of the calls."""
+    import tensorflow as tf
+
+    layer = RandomPerturbation(("gaussian_noise",))
+    dataset = tf.data.Dataset.from_tensors(images[0]).repeat(24).enumerate()
+
+    def shaken(**options):
+        mapped = dataset.map(
+            lambda i, x: layer(x, training=True, seed=tf.stack([tf.constant(7, i.dtype), i])),
+            **options,
+        )
+        return np.stack(list(mapped.as_numpy_iterator()))
+
+    expected = shaken()
+    assert len(np.unique(expected.reshape(24, -1), axis=0)) == 24
+    np.testing.assert_array_equal(shaken(num_parallel_calls=8), expected)
+
+
 KINDS = {
     layer.kind: layer
     for layer in vars(keras_shr.layers).values()

@@ -94,6 +94,47 @@ def test_same_result_eager_and_compiled(count, chosen):
         assert (difference > 0).mean() < 1e-3
 
 
+# Mean and deviation of two pictures at severities 2 and 4, as both backends made them.
+MOMENTS = {
+    "brightness": (181.880, 58.825),
+    "defocus_blur": (129.325, 34.175),
+    "zoom_blur": (128.872, 43.030),
+    "frost": (163.661, 38.331),
+    "contrast": (128.469, 18.407),
+    "gaussian_noise": (128.357, 65.743),
+    "glass_blur": (128.309, 40.286),
+    "motion_blur": (126.214, 33.611),
+    "shot_noise": (124.789, 72.295),
+    "snow": (203.420, 44.976),
+    "gaussian_blur": (128.565, 35.097),
+    "jpeg_compression": (129.419, 44.891),
+    "saturate": (122.679, 70.159),
+    "spatter": (121.899, 52.503),
+    "speckle_noise": (126.326, 63.672),
+}
+
+
+@pytest.mark.parametrize("kind", ALL_PERTURBATIONS)
+def test_a_kind_is_the_same_however_compiled_and_on_every_backend(kind):
+    images, severity = images_of(2), np.array([2, 4], "int32")
+
+    def function(x, s):
+        return perturb_kind(x, kind, severity, s, force=True)
+
+    seed = _random.as_seed(21)
+    run = compiled(function)
+    results = [run(images, seed)]
+    if TENSORFLOW:  # eager JAX compiles each operation by itself, which takes minutes
+        results += [np.asarray(function(images, seed))]
+        results += [compiled(function, jit_compile=True)(images, seed)]
+    for other in results[1:]:
+        difference = np.abs(results[0].astype(int) - other)
+        assert difference.max() <= 1
+        assert (difference > 0).mean() < 1e-3
+    moments = results[0].mean(), results[0].std()
+    np.testing.assert_allclose(moments, MOMENTS[kind], atol=0.02)
+
+
 def test_kinds_and_severities_are_uniform():
     images = np.zeros((8, 32, 32, 3), "uint8")
     run = compiled(lambda x, s: perturb_with_labels(x, s, QUICK, (2, 4))[1:])
@@ -197,6 +238,7 @@ def test_each_image_has_its_own_severity(kind):
         ({"images": np.zeros((1, 31, 40, 3), "uint8")}, "32 or more"),
         ({"images": np.zeros((1, 40, 40, 4), "uint8")}, "3 channels"),
         ({"images": np.zeros((40, 40, 3), "uint8")}, "batch"),
+        ({"images": images_of(1) / np.float32(255)}, "expected 0..255"),
         ({"seed": None}, "seed is None"),
         ({"seed": 0.5}, "seed is 0.5"),
     ],
@@ -204,6 +246,18 @@ def test_each_image_has_its_own_severity(kind):
 def test_mistakes_are_named(arguments, message):
     with pytest.raises(KerasShrError, match=message):
         perturb(**({"images": images_of(1), "seed": 0} | arguments))
+
+
+@pytest.mark.parametrize("severity", [0, 6, 2.7, np.array([1, 6]), [0, 2]], ids=str)
+def test_severities_of_one_kind_are_checked(severity):
+    with pytest.raises(KerasShrError, match="from 1 to 5"):
+        perturb_kind(images_of(2), "contrast", severity, 0)
+
+
+def test_empty_batch_stays_empty():
+    empty = images_of(1)[:0]
+    assert perturb(empty, 0).shape == (0, 32, 40, 3)
+    assert perturb_kind(empty, "contrast", 3, 0).shape == (0, 32, 40, 3)
 
 
 @pytest.mark.skipif(not TENSORFLOW, reason="JAX shapes are always known")
