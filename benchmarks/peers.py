@@ -7,8 +7,6 @@ and back; albumentations one uint8 image at a time.
 """
 
 import importlib.metadata
-import importlib.util
-from pathlib import Path
 
 LIBRARIES = ("kornia", "albumentations", "torch-uncertainty")
 
@@ -92,19 +90,12 @@ def _albumentations(kind):
 
 
 def _torch_uncertainty(kind):
-    # The package itself imports Lightning; its corruptions need torch alone.
-    spec = importlib.util.find_spec("torch_uncertainty")
-    path = Path(spec.origin).parent / "transforms" / "corruption.py"
-    spec = importlib.util.spec_from_file_location("torch_uncertainty_corruption", path)
-    module = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    except ImportError:
-        return None
+    from torch_uncertainty.transforms import corruption  # its import takes Lightning
+
     name = {"saturate": "Saturation", "jpeg_compression": "JPEGCompression"}.get(
         kind, "".join(word.capitalize() for word in kind.split("_"))
     )
-    corruption = getattr(module, name, None)
-    if corruption is None or not getattr(corruption, "batchable", False):
+    found = getattr(corruption, name, None)
+    if found is None or not getattr(found, "batchable", False):
         return None
-    return _batched(corruption(3))
+    return _batched(found(3))

@@ -288,7 +288,8 @@ def main():
         "device": machine.accelerator() or "cpu",
         "backend": keras.backend.backend(),
         "cores": options.cores or os.cpu_count(),
-        "command": " ".join(["python -m benchmarks.perturbations", *sys.argv[1:]]),
+        "command": f"KERAS_BACKEND={keras.backend.backend()} "
+        + " ".join(["python -m benchmarks.perturbations", *sys.argv[1:]]),
     }
     fields = FIELDS + (ON_DEVICE if machine.accelerator() else ())
     rows = []
