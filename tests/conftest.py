@@ -1,9 +1,13 @@
 """Shared settings: a quiet TensorFlow, seeds, and hypothesis without wall-clock limits."""
 
+import contextlib
 import os
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+with contextlib.suppress(ImportError):
+    import torchvision  # noqa: F401 - after TensorFlow its import ends in a segmentation fault
 
 import keras
 import pytest

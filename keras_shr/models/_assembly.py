@@ -11,7 +11,8 @@ from keras_shr.models.backbones import (
 )
 from keras_shr.models.networks import NETWORKS
 from keras_shr.models.upsampling import (
-    coarsest_stride,
+    coarsest_last,
+    is_count,
     upsample_to_heatmaps,
     upsampling_stages,
 )
@@ -32,6 +33,7 @@ def build_network(
 ):
     """Images in 0..255 to logits; arguments as in `StableHeatmapRegressor`."""
     options = _own_options(backbone, alpha, weights)
+    _check_norms(batch_norm_momentum, frozen_batch_norm)
     if isinstance(backbone, str) and backbone in NETWORKS:
         _check_head_options(backbone, head_options)
         network = trained = NETWORKS[backbone](num_keypoints, image_size, weights=weights)
@@ -48,9 +50,14 @@ def build_network(
 
 
 def _head(features, num_keypoints, image_size, heatmap_stride, filters, skip_connections):
-    stride = coarsest_stride(features, image_size)
+    features = coarsest_last(features, image_size)
+    stride = image_size[0] // features[-1].shape[1]
     stages = upsampling_stages(stride, heatmap_stride)
-    filters = (filters,) * stages if isinstance(filters, int) else tuple(filters)
+    filters = (filters,) * stages if is_count(filters) else filters
+    if not isinstance(filters, tuple | list) or not all(map(is_count, filters)):
+        raise KerasShrError(
+            f"filters is {filters!r}; expected a width above 0, or one for each stage"
+        )
     if len(filters) != stages:
         raise KerasShrError(
             f"filters has {len(filters)} widths; from stride {stride} to heatmaps of stride "
@@ -61,7 +68,7 @@ def _head(features, num_keypoints, image_size, heatmap_stride, filters, skip_con
 
 def _own_options(backbone, alpha, weights):
     """The arguments that a backbone's function takes beside its weights."""
-    if not isinstance(backbone, str):
+    if isinstance(backbone, keras.Model):
         for name, value, default in (("alpha", alpha, 1), ("weights", weights, None)):
             if value != default:
                 raise KerasShrError(
@@ -69,18 +76,29 @@ def _own_options(backbone, alpha, weights):
                     "model of your own, which has its width and its weights"
                 )
         return {}
-    if backbone == "mobilenet_v2":
-        return {"alpha": alpha}
-    if backbone not in (*BACKBONES, *NETWORKS):
+    if not isinstance(backbone, str) or backbone not in (*BACKBONES, *NETWORKS):
         raise KerasShrError(
             f"backbone {backbone!r} is not known; give one of {', '.join((*BACKBONES, *NETWORKS))} "
             "or a keras.Model"
         )
+    if backbone == "mobilenet_v2":
+        if isinstance(alpha, bool) or not isinstance(alpha, int | float) or not 0 < alpha < 100:
+            raise KerasShrError(f"alpha is {alpha!r}; expected a width above 0, such as 0.5")
+        return {"alpha": alpha}
     if alpha != 1:
         raise KerasShrError(
             f"alpha={alpha} is a width of mobilenet_v2; {backbone} has one width: leave alpha out"
         )
     return {}
+
+
+def _check_norms(momentum, frozen):
+    if isinstance(momentum, bool) or not isinstance(momentum, int | float) or not 0 <= momentum < 1:
+        raise KerasShrError(
+            f"batch_norm_momentum is {momentum!r}; expected a number from 0 to below 1"
+        )
+    if not isinstance(frozen, bool):
+        raise KerasShrError(f"frozen_batch_norm is {frozen!r}; expected True or False")
 
 
 def _check_head_options(name, head_options):

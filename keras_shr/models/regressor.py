@@ -3,23 +3,19 @@
 import contextlib
 
 import keras
-import numpy as np
 
 from keras_shr.errors import KerasShrError
 from keras_shr.models._assembly import HEAD_OPTIONS, build_network
 from keras_shr.models.paired import PairedHeatmapModel
 from keras_shr.models.pretrained import load_trained, transfer_weights
+from keras_shr.models.upsampling import is_count
 from keras_shr.skeletons import as_skeleton, knows_sides
-
-
-def _is_count(value):
-    return isinstance(value, int | np.integer) and not isinstance(value, bool) and value > 0
 
 
 def _size(value):
     """(height, width) of an `image_size`."""
-    sides = (value, value) if _is_count(value) else value
-    if not isinstance(sides, tuple | list) or len(sides) != 2 or not all(map(_is_count, sides)):
+    sides = (value, value) if is_count(value) else value
+    if not isinstance(sides, tuple | list) or len(sides) != 2 or not all(map(is_count, sides)):
         raise KerasShrError(f"image_size is {value!r}; expected pixels, or (height, width)")
     return tuple(map(int, sides))
 
@@ -58,7 +54,8 @@ class StableHeatmapRegressor(PairedHeatmapModel):
             `"mobilenet_v2"`, `"resnet50"`, `"shufflenet_v2_x0_5"` (or `x1_0`, `x1_5`, `x2_0`),
             `"small_cnn"` (stride 16, for first tries), `"vgg19_bn"`; `"stacked_hourglass"` (two,
             which make heatmaps themselves and both take the losses); or a `keras.Model` with
-            feature maps as outputs, which then does its own preprocessing.
+            feature maps as outputs. That does its own preprocessing and has its own precision; it
+            is not copied, so training changes it.
         weights: `None`, `"imagenet"` (MobileNetV2, ResNet50) or a weights file, for a backbone
             given by name. `keras_shr.models.weights.from_torch` loads PyTorch's for the others.
         alpha: width multiplier of MobileNetV2, for that backbone only.
@@ -66,12 +63,12 @@ class StableHeatmapRegressor(PairedHeatmapModel):
         filters: width of the upsampling stages, an int or one for each stage. The stacked hourglass
             has none.
         skip_connections: add the backbone's finer feature maps while upsampling.
-        batch_norm_momentum: of all batch normalisations; keras.applications' 0.999 is too slow for
-            training from scratch.
+        batch_norm_momentum: of all batch normalisations, a given model's too; keras.applications'
+            0.999 is too slow for training from scratch.
         frozen_batch_norm: keep scale, offset and statistics of the backbone's batch normalisations
             (of all in the stacked hourglass), to fine-tune pretrained weights with small batches.
-        dtype: precision policy of the network, such as `"mixed_float16"`; the global policy by
-            default. Heatmaps, RCC and losses stay float32.
+        dtype: precision policy of what is built here, such as `"mixed_float16"`; the global policy
+            by default. Heatmaps, RCC and losses stay float32.
         kwargs: the training, as in `PairedHeatmapModel` (target, rcc, stability, perturbations,
             augmentation, skeleton, seed...). The augmentation defaults to `RandomKeypointAffine()`.
 
@@ -104,7 +101,7 @@ class StableHeatmapRegressor(PairedHeatmapModel):
                 "height and width in pixels"
             )
         size = _size(image_size)
-        if not _is_count(num_keypoints):
+        if not is_count(num_keypoints):
             raise KerasShrError(f"num_keypoints is {num_keypoints!r}; expected a whole number")
         if isinstance(backbone, dict):
             backbone = keras.saving.deserialize_keras_object(backbone)

@@ -1,19 +1,27 @@
 """From feature maps to heatmap logits: transposed convolutions, with or without skips."""
 
+import itertools
 import math
 
+import numpy as np
 from keras import layers
 
 from keras_shr.errors import KerasShrError
 
 
-def coarsest_stride(features, image_size):
-    """Image pixels for each pixel of the last feature map, the same in both directions.
+def is_count(value):
+    """Whether a value is a whole number above 0."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and value > 0
+
+
+def coarsest_last(features, image_size):
+    """Feature maps by their stride, which is the same in both directions and divides the next.
 
     Raises:
         KerasShrError: a feature map does not divide the image evenly; says which.
     """
     height, width = image_size
+    strides = {}
     for feature in features:
         rows, columns = feature.shape[1:3]
         even = rows and columns and not (height % rows or width % columns)
@@ -21,20 +29,33 @@ def coarsest_stride(features, image_size):
             raise KerasShrError(
                 f"a feature map of the backbone has shape {tuple(feature.shape)} for images of "
                 f"{height} x {width}; its height and width must be the image's, each divided by "
-                "the same stride: choose an image_size that is a multiple of the coarsest stride"
+                "the same stride: choose an image_size that is a multiple of all strides"
             )
-    return height // features[-1].shape[1]
+        strides[id(feature)] = height // rows
+    features = sorted(features, key=lambda feature: strides[id(feature)])
+    for finer, coarser in itertools.pairwise(features):
+        if strides[id(coarser)] % strides[id(finer)]:
+            raise KerasShrError(
+                f"feature maps of the backbone have the shapes {tuple(finer.shape)} and "
+                f"{tuple(coarser.shape)} for images of {height} x {width}; the stride "
+                f"{strides[id(finer)]} must divide the stride {strides[id(coarser)]}"
+            )
+    return features
 
 
 def upsampling_stages(stride, heatmap_stride):
     """How many doublings lead from features of `stride` to heatmaps of `heatmap_stride`."""
-    stages = math.log2(stride / heatmap_stride)
+    stages = math.log2(stride / heatmap_stride) if is_count(heatmap_stride) else -1
     if stages != int(stages) or stages < 0:
         raise KerasShrError(
-            f"heatmap_stride {heatmap_stride} cannot be reached from features of stride {stride}; "
-            "it must be a power of two not above it"
+            f"heatmap_stride is {heatmap_stride!r}; from the backbone's coarsest features, of "
+            f"stride {stride}, doublings lead to {', '.join(map(str, _halvings(stride)))}"
         )
     return int(stages)
+
+
+def _halvings(stride):
+    return [stride] if stride % 2 else [stride, *_halvings(stride // 2)]
 
 
 def upsample_to_heatmaps(features, num_keypoints, filters, skip_connections):

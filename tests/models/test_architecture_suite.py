@@ -132,10 +132,11 @@ def test_converted_it_answers_the_same(model):
     )
 
 
+@pytest.mark.parametrize("times", [(1, 2), (5, 3)], ids=str)
 @pytest.mark.parametrize("name", slow_but({LIGHT}))
-def test_another_resolution(name):
+def test_another_resolution(name, times):
     multiple = MULTIPLE.get(name, 32)
-    size = (multiple, 2 * multiple)
+    size = (times[0] * multiple, times[1] * multiple)
     model = build(name, size)
     assert model.heatmap_size == (size[0] // 4, size[1] // 4)
     images = np.resize(pictures(1)[0], (1, *size, 3))

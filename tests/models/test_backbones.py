@@ -24,7 +24,7 @@ from tests.dots import SIZE, pictures
 LIGHT = ("shufflenet_v2_x0_5", "small_cnn")
 NAMES = [pytest.param(name, marks=() if name in LIGHT else pytest.mark.slow) for name in BACKBONES]
 TORCH_NAMES = [
-    pytest.param(name, marks=() if name in (*LIGHT, "vgg19_bn") else pytest.mark.slow)
+    pytest.param(name, marks=() if name in (*LIGHT, "hrnet_w18", "vgg19_bn") else pytest.mark.slow)
     for name in ARCHITECTURES
 ]
 

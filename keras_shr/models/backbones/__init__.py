@@ -59,36 +59,56 @@ def build_backbone(backbone, image_size, weights=None, **options):
         options: passed on to the backbone's function.
 
     Returns:
-        A model from images in 0..255 to a list of feature maps, the finest first.
+        A model from images in 0..255 to a list of feature maps.
 
     Raises:
-        KerasShrError: an unknown name, or outputs that are not feature maps of the image.
+        KerasShrError: an unknown name, an image size that it cannot have, or a model that is none
+            from images to feature maps.
     """
     if isinstance(backbone, keras.Model):
-        return _as_feature_list(backbone)
-    if backbone not in BACKBONES:
+        return _as_feature_list(backbone, image_size)
+    model = BACKBONES[backbone](image_size, weights=weights, **options)
+    # Strides are 2, 4, 8 and so on; HRNet has the finest map alone, and a check of its own.
+    multiple = 2 ** len(model.outputs)
+    if any(side % multiple for side in image_size) and not backbone.startswith("hrnet"):
+        height, width = image_size
         raise KerasShrError(
-            f"backbone {backbone!r} is not known; give one of {', '.join(BACKBONES)} "
-            "or a keras.Model"
+            f"{backbone} takes no images of {height} x {width}: height and width must be multiples "
+            f"of {multiple}"
         )
-    return BACKBONES[backbone](image_size, weights=weights, **options)
+    return model
 
 
-def _as_feature_list(model):
+def _as_feature_list(model, image_size):
+    """A given model with its feature maps as outputs."""
     if not getattr(model, "outputs", None):
         raise KerasShrError(
             f"backbone {model!r:.80} has no known outputs; give a Functional model whose outputs "
             "are feature maps"
         )
+    _check_input(model, image_size)
     outputs = _pyramid(model) or list(keras.tree.flatten(model.outputs))
     for output in outputs:
-        if len(output.shape) != 4:
+        if len(output.shape) != 4 or output is model.inputs[0]:
             raise KerasShrError(
                 f"backbone {model.name!r} has an output of shape {output.shape}; a feature map is "
-                "(batch, height, width, channels)"
+                "(batch, height, width, channels), computed from the images"
             )
-    outputs.sort(key=lambda output: -(output.shape[1] or 0))
-    return keras.Model(model.inputs, outputs, name=model.name)
+    # A name that no layer around it has: "images", "logits" or "up_1_conv" would be there twice.
+    return keras.Model(model.inputs, outputs, name=f"{model.name}_features")
+
+
+def _check_input(model, image_size):
+    height, width = image_size
+    shapes = [tuple(tensor.shape) for tensor in model.inputs]
+    fits = len(shapes) == 1 and len(shapes[0]) == 4 and shapes[0][3] in (3, None)
+    if not fits or any(
+        ours not in (side, None) for ours, side in zip(shapes[0][1:3], image_size, strict=True)
+    ):
+        raise KerasShrError(
+            f"backbone {model.name!r} has inputs of shape {', '.join(map(str, shapes))}; with "
+            f"image_size {height} x {width} it must take one, (batch, {height}, {width}, 3)"
+        )
 
 
 def _pyramid(model):
@@ -96,7 +116,10 @@ def _pyramid(model):
     levels = getattr(model, "pyramid_outputs", None)
     if levels:
         return list(levels.values())
-    levels = getattr(model, "pyramid_level_inputs", None)
+    try:
+        levels = getattr(model, "pyramid_level_inputs", None)
+    except NotImplementedError:  # keras-cv's ViTDet, which has one map
+        return None
     if levels:
         return [model.get_layer(name).output for name in levels.values()]
     return None

@@ -26,27 +26,60 @@ def standardised(images):
     return layers.Rescaling(scale, offset, name="preprocessing")(images)
 
 
-def applications_model(function, inputs, weights, name, **options):
-    """A model of keras.applications on `inputs`, without its classifier, for any image size.
+def applications_model(function, inputs, weights, name, taps, **options):
+    """The model called `name` from `inputs` to some layers of a model of keras.applications.
+
+    Args:
+        function: of keras.applications.
+        inputs: what it takes, computed from images in 0..255 of any size.
+        weights: `None`, `"imagenet"`, or the path of a file of `function(include_top=False)`, or
+            of one that `save_weights` of the model returned here wrote.
+        name: of the model.
+        taps: names of the layers whose outputs it has.
+        options: of `function`.
 
     Raises:
         KerasShrError: the weights cannot be loaded; says what to do instead.
     """
+    known = weights in (None, "imagenet")
     try:
         with warnings.catch_warnings():
             # Without the classifier ImageNet's weights fit any size, not only those Keras lists.
             warnings.filterwarnings("ignore", "`input_shape` is undefined", UserWarning)
-            return function(input_tensor=inputs, include_top=False, weights=weights, **options)
+            full = function(
+                input_tensor=inputs,
+                include_top=False,
+                weights=weights if known else None,
+                **options,
+            )
+        model = keras.Model(full.inputs[0], [full.get_layer(tap).output for tap in taps], name=name)
+        if not known:
+            _load_either(full, model, weights)
     except Exception as error:
         if weights is None:
             raise
         shown = ", ".join(f"{key} {value}" for key, value in options.items())
-        reason = first_line(error).rstrip(".")
         raise KerasShrError(
             f"weights={weights!r} of {name}{shown and f' ({shown})'} could not be loaded: "
-            f"{reason}. Give weights=None, or the path of a weights file that "
+            f"{_reason(error)}. Give weights=None, or the path of a weights file that "
             f"keras.applications.{function.__name__}(include_top=False) reads."
         ) from error
+    return model
+
+
+def _load_either(full, model, weights):
+    try:
+        full.load_weights(weights)
+    except Exception as error:
+        try:
+            model.load_weights(weights)
+        except Exception:
+            raise error from None  # the file is more likely to be Keras's own
+
+
+def _reason(error):
+    """What Keras says, without the example that it begins on the same line."""
+    return first_line(error).partition(" Example error message")[0].rstrip(".")
 
 
 def load_own_weights(model, weights, source=None):
@@ -75,8 +108,7 @@ def load_own_weights(model, weights, source=None):
     try:
         model.load_weights(weights)
     except Exception as error:
-        reason = first_line(error).rstrip(".")
         raise KerasShrError(
-            f"weights={str(weights)!r} of {model.name} could not be loaded: {reason}. Give "
+            f"weights={str(weights)!r} of {model.name} could not be loaded: {_reason(error)}. Give "
             "weights=None, or the path of a file that backbone.save_weights wrote."
         ) from error

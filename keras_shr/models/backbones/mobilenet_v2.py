@@ -30,8 +30,11 @@ def mobilenet_v2(image_size, weights=None, alpha=1.0):
         A model from images in 0..255 to five feature maps of stride 2, 4, 8, 16 and 32.
     """
     images = images_input(image_size)
-    full = applications_model(
-        keras.applications.MobileNetV2, scaled_to_one(images), weights, "mobilenet_v2", alpha=alpha
+    return applications_model(
+        keras.applications.MobileNetV2,
+        scaled_to_one(images),
+        weights,
+        "mobilenet_v2",
+        _TAPS,
+        alpha=alpha,
     )
-    outputs = [full.get_layer(name).output for name in _TAPS]
-    return keras.Model(images, outputs, name="mobilenet_v2")

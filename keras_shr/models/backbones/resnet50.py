@@ -27,11 +27,9 @@ def resnet50(image_size, weights=None):
         A model from images in 0..255 to five feature maps of stride 2, 4, 8, 16 and 32.
     """
     images = images_input(image_size)
-    full = applications_model(
-        keras.applications.ResNet50, _centred_bgr(images), weights, "resnet50"
+    return applications_model(
+        keras.applications.ResNet50, _centred_bgr(images), weights, "resnet50", _TAPS
     )
-    outputs = [full.get_layer(name).output for name in _TAPS]
-    return keras.Model(images, outputs, name="resnet50")
 
 
 def _centred_bgr(images):
