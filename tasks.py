@@ -20,13 +20,14 @@ PYTHONS = ((3, 11), (3, 12), (3, 13))
 STAMP = "keras_shr-installed"
 TASKS = ("setup", "demo", "test", "test-all", "lint", "docs", "types", "audit", "matrix", "mutate")
 
-# What the second backend runs in `test`: the mathematics, where backends can differ. `test-all`
-# runs everything on both.
+# What the second backend runs in `test`: the mathematics, where backends can differ, and a model's
+# steps. `test-all` runs everything on both.
 JAX_TESTS = (
     "tests/test_heatmaps.py",
     "tests/test_losses.py",
     "tests/test_row_column_correlation.py",
     "tests/metrics",
+    "tests/models/test_stable_heatmap_regressor.py",
     "tests/perturbations/test_perturbation_mixture.py",
 )
 

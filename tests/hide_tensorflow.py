@@ -4,7 +4,16 @@ KERAS_BACKEND=jax python -m pytest -p tests.hide_tensorflow
 """
 
 import sys
+from importlib.machinery import PathFinder
 
-# What Python itself writes there for a module that must not be imported; unlike a finder that
-# raises, it lets others ask whether TensorFlow is there (torch does).
-sys.modules["tensorflow"] = None
+
+class _WithoutTensorFlow(PathFinder):
+    # Does not raise: others, such as torch, only ask whether TensorFlow is there.
+    @classmethod
+    def find_spec(cls, fullname, path=None, target=None):
+        if fullname.split(".")[0] == "tensorflow":
+            return None
+        return super().find_spec(fullname, path, target)
+
+
+sys.meta_path[sys.meta_path.index(PathFinder)] = _WithoutTensorFlow

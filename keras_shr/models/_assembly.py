@@ -41,6 +41,8 @@ def build_network(
         images = keras.Input((*image_size, 3), name="images")
         trained = build_backbone(backbone, image_size, weights, **options)
         features = keras.tree.flatten(trained(images))
+        if isinstance(backbone, str):
+            _check_multiple(backbone, image_size, 2 ** len(features))  # strides 2, 4, 8...
         logits = _head(features, num_keypoints, image_size, **head_options)
         network = keras.Model(images, logits, name="heatmap_network")
     set_batch_norm_momentum(network, batch_norm_momentum)
@@ -90,6 +92,16 @@ def _own_options(backbone, alpha, weights):
             f"alpha={alpha} is a width of mobilenet_v2; {backbone} has one width: leave alpha out"
         )
     return {}
+
+
+def _check_multiple(name, image_size, multiple):
+    if name.startswith("hrnet"):  # its one map has stride 4, and a check of its own
+        return
+    if any(side % multiple for side in image_size):
+        raise KerasShrError(
+            f"{name} makes no heatmaps of images of {image_size[0]} x {image_size[1]}: height and "
+            f"width must be multiples of {multiple}"
+        )
 
 
 def _check_norms(momentum, frozen):

@@ -62,21 +62,11 @@ def build_backbone(backbone, image_size, weights=None, **options):
         A model from images in 0..255 to a list of feature maps.
 
     Raises:
-        KerasShrError: an unknown name, an image size that it cannot have, or a model that is none
-            from images to feature maps.
+        KerasShrError: a model that is none from images of that size to feature maps.
     """
     if isinstance(backbone, keras.Model):
         return _as_feature_list(backbone, image_size)
-    model = BACKBONES[backbone](image_size, weights=weights, **options)
-    # Strides are 2, 4, 8 and so on; HRNet has the finest map alone, and a check of its own.
-    multiple = 2 ** len(model.outputs)
-    if any(side % multiple for side in image_size) and not backbone.startswith("hrnet"):
-        height, width = image_size
-        raise KerasShrError(
-            f"{backbone} takes no images of {height} x {width}: height and width must be multiples "
-            f"of {multiple}"
-        )
-    return model
+    return BACKBONES[backbone](image_size, weights=weights, **options)
 
 
 def _as_feature_list(model, image_size):
