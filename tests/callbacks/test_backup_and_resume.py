@@ -246,8 +246,6 @@ def test_a_machine_that_does_not_write_changes_nothing(tmp_path):
     (folder / ".partial-1-epoch-00003.weights.h5").write_bytes(b"being written")
     (folder / "epoch-00003.weights.h5").write_bytes(b"not yet named by backup.json")
 
-    before: dict = {}
-
     def found():
         return {path.name: path.read_bytes() for path in folder.iterdir()}
 
@@ -256,10 +254,10 @@ def test_a_machine_that_does_not_write_changes_nothing(tmp_path):
             self.model.stop_training = epoch == 3
             # The first machine has backed the epoch up.
             state = json.loads((folder / "backup.json").read_text()) | {"epoch": epoch + 1}
-            (folder / "backup.json").write_text(json.dumps(state))
-            before.update(found())
+            before["backup.json"] = json.dumps(state).encode()
+            (folder / "backup.json").write_bytes(before["backup.json"])
 
-    trained = Epochs()
+    before, trained = found(), Epochs()
     other = BackupAndResume(folder, writes=False)
     fit_plain(plain_model(), 9, [trained, Stop(), other])
     assert trained.seen == [2, 3]
