@@ -2,13 +2,14 @@
 
 import contextlib
 import errno
+import hashlib
 import json
 import os
 import re
 import shutil
 from pathlib import Path
 
-from keras_shr.errors import DataError, KerasShrError, first_line
+from keras_shr.errors import DataError, KerasShrError, first_line, shown
 
 _PARTIAL, _REPLACED = ".partial-", ".replaced-"
 _LEFTOVER = re.compile(rf"({re.escape(_PARTIAL)}|{re.escape(_REPLACED)})\d+-(.+)", re.DOTALL)
@@ -204,16 +205,34 @@ def read_users_json(path):
     return _json(path, "utf-8-sig")
 
 
-def read_json(path):
+def file_sha256(path) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def read_json(path, fields=None):
     """The content of a JSON file of ours, or None where there is no such file.
 
+    Args:
+        path: the file.
+        fields: key → `(fits, what)` for an object that is relied on: `fits(value)`, of None where
+            there is no such key, and in words what is right. None takes any content.
+
     Raises:
-        DataError: it is not JSON.
+        DataError: it is not JSON, or not such an object.
     """
+    advice = "; remove the file to start over"
     try:
-        return _json(path, "utf-8", "; remove the file to start over")
+        found = _json(path, "utf-8", advice)
     except FileNotFoundError:
         return None
+    if fields is not None and not isinstance(found, dict):
+        raise DataError(f"{path}: holds {shown(found)}, expected an object{advice}")
+    for key, (fits, what) in (fields or {}).items():
+        if not fits(found.get(key)):
+            raise DataError(f"{path}: {key} is {shown(found.get(key))}, expected {what}{advice}")
+    return found
 
 
 def _json(path, encoding, advice=""):

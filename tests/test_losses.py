@@ -110,6 +110,30 @@ def test_a_keypoint_without_a_place_contributes_nothing(loss, nowhere):
     assert number(loss(with_it[..., 1:], maps[..., 1:])) == 0.0
 
 
+@pytest.mark.parametrize("loss", [losses.WeightedMultiLabelCE(), losses.HeatmapMSE()])
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+def test_a_target_that_is_no_number_contributes_nothing(loss, wrong):
+    """Targets of one's own; ours are zero there."""
+    maps = np.random.default_rng(0).random((2, *SIZE, 2)).astype("float32")
+    target = np.repeat(hdhr(KEYPOINTS[:2]), 2, 0)
+    alone = number(loss(target[..., :1], maps[..., :1]))
+    target[:, 5, 5, 1] = wrong
+    assert number(loss(target, maps)) == pytest.approx(alone, rel=1e-5)
+    slope = gradient(lambda m: loss(target, m), maps)
+    assert np.isfinite(slope).all()
+    assert not slope[..., 1].any()
+
+
+def test_what_is_not_supervised_may_be_no_number():
+    values = np.array([[2.0, np.nan]], "float32")
+    supervised = np.array([[True, False]])
+    for reduction, expected in (("mean", 2.0), ("sum", 2.0), ("none", [[2.0, 0.0]])):
+        found = losses.reduce_keypoints(
+            ops.convert_to_tensor(values), ops.convert_to_tensor(supervised), reduction=reduction
+        )
+        np.testing.assert_array_equal(ops.convert_to_numpy(found), expected)
+
+
 @pytest.mark.parametrize("make", LOSSES)
 @pytest.mark.parametrize("weight", [0.0, np.nan])
 def test_a_weight_of_zero_or_nan_removes_a_keypoint(make, weight):

@@ -1,6 +1,7 @@
 """The same command again goes on where a killed run stopped."""
 
 import json
+import re
 from pathlib import Path
 
 import keras
@@ -9,10 +10,50 @@ import numpy as np
 from keras_shr._replicas import alone
 from keras_shr.callbacks.robustness import check_every
 from keras_shr.errors import KerasShrError
-from keras_shr.files import check_space, read_json, remove_leftovers, replacing, write_text
+from keras_shr.files import (
+    check_space,
+    file_sha256,
+    read_json,
+    remove_leftovers,
+    replacing,
+    write_text,
+)
 from keras_shr.models.optimization import fitted_schedule
 
 _STATE = "backup.json"
+_WEIGHTS = re.compile(r"\w[\w.-]*\.weights\.h5", re.ASCII)
+
+
+def _is_number(value):
+    return type(value) in (int, float)
+
+
+def _are(fits, values):
+    return isinstance(values, list) and all(map(fits, values))
+
+
+# Older backups say nothing of settings, began_at and sha256.
+_FIELDS = {
+    "epoch": (lambda v: type(v) is int and v > 0, "a number of epochs"),
+    "weights": (
+        lambda v: isinstance(v, str) and _WEIGHTS.fullmatch(v),
+        "the name of a .weights.h5 file beside it",
+    ),
+    "sha256": (lambda v: isinstance(v, str | None), "text"),
+    "settings": (lambda v: isinstance(v, dict | None), "an object"),
+    "began_at": (lambda v: v is None or type(v) is int, "a number of updates"),
+    "seeds": (lambda v: isinstance(v, list), "a list"),
+    "stopped_at": (lambda v: v is None or type(v) is int, "a number of epochs or null"),
+    "epochs": (lambda v: _are(_is_number, v), "a list of numbers"),
+    "history": (
+        lambda v: isinstance(v, dict) and all(_are(_is_number, each) for each in v.values()),
+        "an object of lists of numbers",
+    ),
+}
+
+
+def _read(directory):
+    return read_json(Path(directory) / _STATE, _FIELDS)
 
 
 class BackupAndResume(keras.callbacks.Callback):
@@ -20,10 +61,10 @@ class BackupAndResume(keras.callbacks.Callback):
 
     `fit` with this callback and an existing backup restores weights, optimizer and the random
     state of layers, and goes on after the last finished epoch, even if the process was ended by
-    SIGKILL. A backup is one weights file and a `backup.json` that names it; the latter is replaced
-    in one step, so there is always one whole backup. It stays when training ends: a finished run
-    that is started again restores its state and trains no further, and goes on if it is given more
-    epochs. The history that `fit` returns covers all epochs.
+    SIGKILL. A backup is one weights file and a `backup.json` that names it, with its SHA-256; the
+    latter is replaced in one step, so there is always one whole backup. It stays when training
+    ends: a finished run that is started again restores its state and trains no further, and goes on
+    if it is given more epochs. The history that `fit` returns covers all epochs.
 
     Keras' own `BackupAndRestore` writes weights and epoch number one after the other, in place, and
     removes both at the end.
@@ -37,8 +78,8 @@ class BackupAndResume(keras.callbacks.Callback):
         writes: False only resumes, from the backups of another process that shares the run.
 
     Raises:
-        KerasShrError: when the backup cannot be loaded, such as into another architecture, or is of
-            a model with other settings.
+        KerasShrError: when the backup is damaged, cannot be loaded, such as into another
+            architecture, or is of a model with other settings.
     """
 
     def __init__(self, directory, every=1, writes=True):
@@ -50,25 +91,25 @@ class BackupAndResume(keras.callbacks.Callback):
     @staticmethod
     def finished_epochs(directory) -> int:
         """How many epochs the backup in `directory` has behind it; 0 without one."""
-        state = read_json(Path(directory) / _STATE)
-        return 0 if state is None else int(state["epoch"])
+        state = _read(directory)
+        return 0 if state is None else state["epoch"]
 
     @property
     def run_began_at(self) -> int | None:
         """What the optimizer had counted when the run in the folder began; None without one."""
-        state = read_json(self.directory / _STATE)
-        return None if state is None else int(state.get("began_at", 0))
+        state = _read(self.directory)
+        return None if state is None else state.get("began_at") or 0
 
     def on_train_begin(self, logs=None) -> None:
         self._epochs, self._history, self._restored = [], {}, False
         self.model._initial_epoch = None
         if self.writes:
             remove_leftovers(self.directory)
-        state = read_json(self.directory / _STATE)
+        state = _read(self.directory)
         if state is None:
             return
         self._check_settings(state.get("settings"))
-        self._load(self.directory / state["weights"], state["seeds"])
+        self._load(self.directory / state["weights"], state.get("sha256"), state["seeds"])
         if self.writes:
             self._remove_all_but(state["weights"])  # a kill can have come before that
         self._epochs, self._history = list(state["epochs"]), dict(state["history"])
@@ -95,7 +136,7 @@ class BackupAndResume(keras.callbacks.Callback):
     def on_train_end(self, logs=None) -> None:
         self.model._initial_epoch = None
         self._extend_history()
-        state = read_json(self.directory / _STATE)
+        state = _read(self.directory)
         # A callback ended training early: to start the same run again is not to train on.
         if self.model.stop_training and self._epochs and state is not None:
             if state["epoch"] != self._epochs[-1] + 1:
@@ -110,10 +151,12 @@ class BackupAndResume(keras.callbacks.Callback):
         with alone(), replacing(self.directory / name) as temporary:
             check_space(temporary, _bytes(self.model))  # HDF5 would print tracebacks
             self.model.save_weights(temporary)
+            checksum = file_sha256(temporary)
         self._write(
             {
                 "epoch": epoch,
                 "weights": name,
+                "sha256": checksum,
                 "settings": _settings(self.model),
                 "began_at": getattr(fitted_schedule(self.model.optimizer), "first_step", 0),
                 "seeds": [np.asarray(v.value).tolist() for v in _seed_variables(self.model)],
@@ -146,7 +189,7 @@ class BackupAndResume(keras.callbacks.Callback):
             return
         write_text(self.directory / _STATE, json.dumps(state))
 
-    def _load(self, path, seeds):
+    def _load(self, path, checksum, seeds):
         if not self.model.built:
             raise KerasShrError(
                 "BackupAndResume can only restore a built model: call it on a batch before fit"
@@ -154,6 +197,12 @@ class BackupAndResume(keras.callbacks.Callback):
         optimizer = self.model.optimizer
         if optimizer is not None and not optimizer.built:
             optimizer.build(self.model.trainable_variables)
+        # HDF5 has no checksum of its own: it would load other numbers without a word.
+        if checksum is not None and path.exists() and file_sha256(path) != checksum:
+            raise KerasShrError(
+                f"{path}: damaged, its SHA-256 is not the one in {_STATE}; "
+                f"remove {self.directory} to start over"
+            )
         try:
             self.model.load_weights(path)
             for variable, value in zip(_seed_variables(self.model), seeds, strict=True):

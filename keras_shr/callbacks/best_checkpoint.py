@@ -19,6 +19,12 @@ _LOWER_IS_BETTER = (
 )
 
 
+_FIELDS = {
+    "monitor": (lambda v: isinstance(v, str), "text"),
+    "value": (lambda v: type(v) in (int, float), "a number"),
+}
+
+
 class BestCheckpoint(keras.callbacks.Callback):
     """Saves the whole model whenever it is the best so far: by default, the one with the highest
     AUC under the seen perturbations.
@@ -70,7 +76,7 @@ class BestCheckpoint(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None) -> None:
         if not self._started and epoch > 0 and self.path.exists():
-            state = read_json(self.state_path) or {}
+            state = read_json(self.state_path, _FIELDS) or {}
             if state.get("monitor") == self.monitor:
                 self.best = state["value"]
         self._started = True

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import keras
 
-from keras_shr.errors import KerasShrError
+from keras_shr.errors import KerasShrError, first_line
 from keras_shr.files import remove_leftovers, write_text
 
 
@@ -56,16 +56,21 @@ class CSVHistory(keras.callbacks.Callback):
     def _rows_before(self, epoch):
         if epoch == 1 or not self.path.exists():
             return []
-        rows = []
-        with open(self.path, newline="", encoding="utf-8") as file:
-            for number, row in enumerate(csv.DictReader(file), start=2):
-                try:
-                    earlier = int(row["epoch"]) < epoch
-                except (KeyError, TypeError, ValueError):
-                    raise KerasShrError(
-                        f"{self.path}, line {number}: no epoch number in the column 'epoch'; "
-                        "move the file away to log into a new one"
-                    ) from None
-                if earlier:
-                    rows.append({k: v for k, v in row.items() if k and v})
+        rows, advice = [], "move the file away to log into a new one"
+        try:
+            text = self.path.read_text(encoding="utf-8")
+            read = list(csv.DictReader(io.StringIO(text, newline="")))
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise KerasShrError(
+                f"{self.path}: not a table in UTF-8 ({first_line(error)}); {advice}"
+            ) from None
+        for number, row in enumerate(read, start=2):
+            try:
+                earlier = int(row["epoch"]) < epoch
+            except (KeyError, TypeError, ValueError):
+                raise KerasShrError(
+                    f"{self.path}, line {number}: no epoch number in the column 'epoch'; {advice}"
+                ) from None
+            if earlier:
+                rows.append({k: v for k, v in row.items() if k and v})
         return rows

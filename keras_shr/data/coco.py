@@ -42,7 +42,7 @@ class COCOReader(Reader):
         category=None,
         max_pixels=MAX_PIXELS,
     ):
-        path = Path(annotations)
+        path = self._annotations = Path(annotations)
         self.images_root = path.parent if images_root is None else Path(images_root)
         if not self.images_root.is_dir():
             raise DataError(f"{self.images_root}: no such folder of pictures")
@@ -82,7 +82,8 @@ class COCOReader(Reader):
     def _read(self, index):
         picture, rectangle, keypoints = self._records[index]
         record = self.ids[index]
-        path = inside(self.images_root, picture["file_name"], f"record {record}")
+        where = f"{self._annotations} (record {record})"
+        path = inside(self.images_root, picture["file_name"], where)
         image = read_image(path, record, self.max_pixels)
         stated = (picture.get("height"), picture.get("width"))
         if None not in stated and image.shape[:2] != stated:

@@ -75,13 +75,16 @@ class FolderReader(Reader):
         groups, subset = _names(groups), _names(subset)
         entries = _read_index(self.root / INDEX)
         skeleton = _skeleton(self.root, entries[0][1]["keypoints"])
-        labels = [clean_keypoints(e["keypoints"], len(skeleton), w) for w, e in entries]
+        labels = [
+            clean_keypoints(e["keypoints"], len(skeleton), self._where(line, e["file"]))
+            for line, e in entries
+        ]
         if visibility == "auto":
             visibility = "coco" if any((k[:, 2] == 2).any() for k in labels) else "flag"
         self._normalised = in_one_pixel(np.stack(labels))
-        self._records, ids, splits = [], [], set()
+        self._records, self._lines, ids, splits = [], [], [], set()
         seen: Counter = Counter()
-        for (_, entry), keypoints in zip(entries, labels, strict=True):
+        for (line, entry), keypoints in zip(entries, labels, strict=True):
             if split is not None and _split(entry) != split:
                 continue
             if groups is not None and _group(entry) not in groups:
@@ -92,6 +95,7 @@ class FolderReader(Reader):
                 keypoints[keypoints[:, 2] > 0, 2] = 2
             file = entry["file"]
             self._records.append((file, entry.get("box"), _group(entry), keypoints))
+            self._lines.append(line)
             splits.add(_split(entry))
             seen[file] += 1  # several hands of one picture are several lines
             ids.append(file if seen[file] == 1 else f"{file}#{seen[file]}")
@@ -114,9 +118,12 @@ class FolderReader(Reader):
     def labels(self):
         return digest(self._records)
 
+    def _where(self, line, record):
+        return f"{self.root / INDEX}:{line} (record {record})"
+
     def _read(self, index):
         (file, rectangle, group, keypoints), record = self._records[index], self.ids[index]
-        path = inside(self.root, file, f"record {record}")
+        path = inside(self.root, file, self._where(self._lines[index], record))
         image = read_image(path, record, self.max_pixels)
         if self._normalised and max(image.shape[:2]) > _TINY:
             raise DataError(
@@ -149,7 +156,7 @@ def _names(value):
 
 
 def _read_index(path):
-    """Pairs of `file:line` and the object on that line, checked for what every line needs."""
+    """Pairs of a line's number and the object on it, checked for what every line needs."""
     if not path.is_file():
         raise DataError(f"{path}: no such file; a folder of pictures needs one")
     entries = []
@@ -166,13 +173,14 @@ def _read_index(path):
                 entry = json.loads(text)
             except (ValueError, RecursionError) as error:
                 raise DataError(f"{where}: not a line of JSON ({first_line(error)})") from None
-            entries.append(_checked(entry, where))
+            _check(entry, where)
+            entries.append((number, entry))
     if not entries:
         raise DataError(f"{path}: no records")
     return entries
 
 
-def _checked(entry, where):
+def _check(entry, where):
     if not isinstance(entry, dict) or not isinstance(entry.get("file"), str):
         raise DataError(f"{where}: expected an object with a text 'file'")
     where = f"{where} (record {usable_text(entry['file'], f'{where}: file')})"
@@ -187,7 +195,6 @@ def _checked(entry, where):
     box = entry.get("box")
     if box is not None and box_numbers(box) is None:
         raise DataError(f"{where}: box is {shown(box)}, expected [x, y, width, height] in pixels")
-    return where, entry
 
 
 def _check_keys(entry, where):

@@ -15,7 +15,7 @@ def inside(root, name: str, where: str) -> Path:
     Args:
         root: the folder.
         name: relative to it, or absolute.
-        where: what names it, for errors, such as "record 7".
+        where: what names it, with which errors begin, such as "index.jsonl:7".
 
     Raises:
         DataError: the file lies outside the folder: `..`, an absolute name, another drive, or a
@@ -28,17 +28,16 @@ def inside(root, name: str, where: str) -> Path:
             target = os.path.realpath(path)
             if not _below(target, os.path.realpath(root)):
                 raise DataError(
-                    f"{path} ({where}): a link to {target}, outside the folder; not "
-                    f"followed unless {FOLLOW_LINKS}=1"
+                    f"{where}: {path} is a link to {target}, outside the folder; not followed "
+                    f"unless {FOLLOW_LINKS}=1"
                 )
     except (OSError, ValueError) as error:
         if isinstance(error, DataError):
             raise
-        raise DataError(f"{root}: {shown(name)} ({where}) is no file name") from None
+        raise DataError(f"{where}: {shown(name)} is no file name") from None
     if not lies_in:
         raise DataError(
-            f"{root}: {shown(name)} ({where}) lies outside this folder; files of a data "
-            "set are inside it"
+            f"{where}: {shown(name)} lies outside {root}; files of a data set are inside it"
         )
     return path
 

@@ -15,10 +15,17 @@ from keras_shr.data.manifest import (
     SCHEMA_VERSION,
     Manifest,
 )
-from keras_shr.data.shards import Shard, check_shard, file_sha256, scan_shard, write_shard
+from keras_shr.data.shards import Shard, check_shard, scan_shard, write_shard
 from keras_shr.data.workers import run_tasks
 from keras_shr.errors import DataError
-from keras_shr.files import make_folder, read_json, remove_leftovers, write_json, write_text
+from keras_shr.files import (
+    file_sha256,
+    make_folder,
+    read_json,
+    remove_leftovers,
+    write_json,
+    write_text,
+)
 
 RECORDS_PER_SHARD = 512
 _JOURNAL = "prepare.json"

@@ -74,8 +74,9 @@ class RHDReader(Reader):
 
     def _read(self, index):
         record, file = self.ids[index], f"{self._frames[index]:05d}.png"
+        where = f"{self.folder} (record {record})"
         color_path, mask_path = (
-            inside(self.folder, f"{kind}/{file}", f"record {record}") for kind in ("color", "mask")
+            inside(self.folder, f"{kind}/{file}", where) for kind in ("color", "mask")
         )
         image = read_image(color_path, record)
         mask = read_labels(mask_path, record)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from keras_shr.data.crc32c import masked_crc32c
 from keras_shr.data.places import inside
 from keras_shr.errors import DataError, shown
-from keras_shr.files import replacing
+from keras_shr.files import file_sha256, replacing
 
 _HEADER, _FOOTER = struct.Struct("<QI"), struct.Struct("<I")
 OVERHEAD = _HEADER.size + _FOOTER.size
@@ -158,7 +158,7 @@ def check_size(folder, shard: Shard) -> Path:
     Returns:
         Its path.
     """
-    path = inside(folder, shard.file, "of the manifest")
+    path = inside(folder, shard.file, str(Path(folder) / "manifest.json"))
     if not path.is_file():
         raise DataError(f"{path}: no such file, but the manifest lists it; prepare it again")
     size = path.stat().st_size
@@ -170,12 +170,6 @@ def check_size(folder, shard: Shard) -> Path:
             "prepare it again"
         )
     return path
-
-
-def file_sha256(path) -> str:
-    """SHA-256 of a file, hexadecimal."""
-    with open(path, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _length(header, where):

@@ -102,7 +102,7 @@ class STBReader(Reader):
 
     def _read(self, index):
         record, (sequence, _) = self.ids[index], self._frames[index]
-        path = inside(self.root, f"images/{record}.png", f"record {record}")
+        path = inside(self.root, f"images/{record}.png", f"{self.root} (record {record})")
         image = read_image(path, record)
         if image.shape != (_HEIGHT, _WIDTH, 3):
             raise DataError(

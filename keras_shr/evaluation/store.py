@@ -9,11 +9,17 @@ from pathlib import Path
 import numpy as np
 
 from keras_shr.errors import KerasShrError
-from keras_shr.files import remove_leftovers, replacing, write_text
+from keras_shr.files import read_json, remove_leftovers, replacing, write_text
 
 CHUNK = 32
 """Images in one file; also the most that a run loses when it is killed."""
 _BLOCK = 16 * CHUNK
+_FIELDS = {
+    "model": (lambda v: isinstance(v, str), "text"),
+    "data": (lambda v: isinstance(v, str), "text"),
+    "images": (lambda v: type(v) is int, "a number of images"),
+    "protocol": (lambda v: isinstance(v, dict), "an object"),
+}
 
 
 def folder_names(names) -> dict[str, str]:
@@ -39,7 +45,7 @@ class Store:
 
     Raises:
         KerasShrError: a part that is none; a folder with predictions of other weights, data or
-            settings, or with any at all without `resume`.
+            settings, or with any at all without `resume`; a damaged manifest.
     """
 
     def __init__(self, folder, name, manifest, resume=True, overwrite=False, part=None):
@@ -58,18 +64,16 @@ class Store:
         write_text(path, json.dumps(manifest, indent=1))
 
     def _check(self, path, manifest, resume):
-        try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError:
-            found = {}
-        words = {"model": "another network or other weights", "data": "other images"}
-        different = [
-            words.get(key, f"another {key}") for key in manifest if found.get(key) != manifest[key]
-        ]
-        if "protocol" in found and found["protocol"] != manifest["protocol"]:
-            old, new = found["protocol"], manifest["protocol"]
+        found = read_json(path, _FIELDS)
+        different = []
+        if found["model"] != manifest["model"]:
+            different.append("another network or other weights")
+        if any(found[key] != manifest[key] for key in ("data", "images")):
+            different.append("other images")
+        old, new = found["protocol"], manifest["protocol"]
+        if old != new:
             changed = [f"{k} {old.get(k)} instead of {new[k]}" for k in new if old.get(k) != new[k]]
-            different[different.index("another protocol")] = "; ".join(changed)
+            different.append("; ".join(changed) or "another protocol")
         if different or not resume:
             reason = " and ".join(different) if different else "an earlier run"
             raise KerasShrError(

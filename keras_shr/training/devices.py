@@ -7,9 +7,12 @@ import re
 
 import keras
 
-from keras_shr.errors import KerasShrError, first_line
+from keras_shr.errors import KerasShrError, first_line, shown
 
 STRATEGIES = ("auto", "none", "mirrored", "multiworker")
+_EXAMPLE = (
+    '{"cluster": {"worker": ["host1:2222", "host2:2222"]}, "task": {"type": "worker", "index": 0}}'
+)
 
 
 def find_devices(choice="auto") -> "OneDevice":
@@ -203,35 +206,14 @@ def _multiworker(backend):
         )
     if not _workers():
         raise KerasShrError(
-            "strategy multiworker needs TF_CONFIG in the environment, such as "
-            '{"cluster": {"worker": ["host1:2222", "host2:2222"]}, '
-            '"task": {"type": "worker", "index": 0}}'
+            f"strategy multiworker needs TF_CONFIG in the environment, such as {_EXAMPLE}"
         )
-    task = _configuration().get("task", {})
-    if task.get("type", "worker") not in ("worker", "chief"):
-        raise KerasShrError(f"TF_CONFIG: task type is {task['type']!r}; expected 'worker'")
+    place = _place()
     if backend == "jax":
-        return _jax_processes(task)
+        return Processes(_workers(), place)
     import tensorflow as tf
 
-    strategy = tf.distribute.MultiWorkerMirroredStrategy()
-    resolver = strategy.cluster_resolver
-    chief = resolver.task_type in (None, "chief") or (
-        resolver.task_id == 0 and "chief" not in _configuration()["cluster"]
-    )
-    return Replicas(strategy, chief)
-
-
-def _jax_processes(task):
-    hosts, index = _workers(), task.get("index")
-    if task.get("type", "worker") == "worker" and index is not None:
-        index += len(hosts) - len(_configuration()["cluster"]["worker"])  # after the chief
-    if not isinstance(index, int) or not 0 <= index < len(hosts):
-        raise KerasShrError(
-            f"TF_CONFIG: task index is {task.get('index')!r}; expected which of the {len(hosts)} "
-            "machines this is, counted from 0"
-        )
-    return Processes(hosts, index)
+    return Replicas(tf.distribute.MultiWorkerMirroredStrategy(), chief=place == 0)
 
 
 def _worker_is_gone(cause):
@@ -242,18 +224,49 @@ def _worker_is_gone(cause):
 
 
 def _configuration():
+    """`cluster` and `task` of TF_CONFIG: name → list of addresses, and which of them this is."""
     text = os.environ.get("TF_CONFIG") or "{}"
     try:
-        configuration = json.loads(text)
-        configuration.get("cluster", {}).get("worker", [])
-    except (ValueError, AttributeError) as error:
-        raise KerasShrError(f"TF_CONFIG is no JSON object: {first_line(error)}") from None
-    return configuration
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise KerasShrError(
+            f"TF_CONFIG is not JSON ({first_line(error)}); expected {_EXAMPLE}"
+        ) from None
+    if not isinstance(found, dict):
+        raise KerasShrError(f"TF_CONFIG is {shown(found)}; expected {_EXAMPLE}")
+    cluster, task = found.get("cluster", {}), found.get("task", {})
+    if not _is_cluster(cluster):
+        raise KerasShrError(f"TF_CONFIG: cluster is {shown(cluster)}; expected {_EXAMPLE}")
+    if not isinstance(task, dict):
+        raise KerasShrError(f"TF_CONFIG: task is {shown(task)}; expected {_EXAMPLE}")
+    return cluster, task
+
+
+def _is_cluster(value):
+    return isinstance(value, dict) and all(
+        isinstance(addresses, list) and all(isinstance(each, str) for each in addresses)
+        for addresses in value.values()
+    )
 
 
 def _workers():
-    cluster = _configuration().get("cluster", {})
+    cluster, _ = _configuration()
     return [*cluster.get("chief", []), *cluster.get("worker", [])]
+
+
+def _place():
+    """Which of `_workers` this process is."""
+    cluster, task = _configuration()
+    kind, index = task.get("type"), task.get("index")
+    if kind not in ("worker", "chief"):
+        raise KerasShrError(f"TF_CONFIG: task type is {shown(kind)}; expected 'worker'")
+    count = len(cluster.get(kind, []))
+    if type(index) is not int or not 0 <= index < count:
+        raise KerasShrError(
+            f"TF_CONFIG: task index is {shown(index)}; expected which of its {count} machines of "
+            f"type {kind} this is, counted from 0"
+        )
+    return index + (len(cluster.get("chief", [])) if kind == "worker" else 0)
 
 
 def _devices(backend, kinds):

@@ -17,7 +17,8 @@ from keras_shr.data import COCOReader, FolderReader, PreparedReader, RHDReader, 
 from keras_shr.data.images import read_image
 from keras_shr.data.prepare import encode_record
 from keras_shr.data.prepared import decode_record
-from keras_shr.data.shards import check_shard, file_sha256, record_offsets, scan_shard
+from keras_shr.data.shards import check_shard, record_offsets, scan_shard
+from keras_shr.files import file_sha256
 from tests.accidents.damage import damaged_bytes, damaged_json
 from tests.small_sets import grey_picture, make_coco, make_folder, make_rhd, make_stb
 

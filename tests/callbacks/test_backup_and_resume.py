@@ -177,6 +177,93 @@ def test_errors_say_what_to_do(tmp_path):
         BackupAndResume(tmp_path, every=0)
 
 
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ([], r"holds \[\], expected an object"),
+        ({}, "epoch is None, expected a number of epochs"),
+        ({"epoch": "x"}, "epoch is 'x', expected"),
+        ({"epoch": True}, "epoch is True, expected"),
+        ({"weights": None}, "weights is None, expected the name of a .weights.h5 file beside it"),
+        ({"weights": "../b.weights.h5"}, r"weights is '\.\./b\.weights\.h5', expected the name"),
+        ({"weights": "/b.weights.h5"}, "weights is '/b"),
+        ({"sha256": 5}, "sha256 is 5, expected text"),
+        ({"settings": []}, r"settings is \[\], expected"),
+        ({"began_at": "x"}, "began_at is 'x', expected"),
+        ({"seeds": 1}, "seeds is 1, expected a list"),
+        ({"stopped_at": "x"}, "stopped_at is 'x', expected"),
+        ({"epochs": ["x"]}, r"epochs is \['x'\], expected"),
+        ({"history": {"loss": 1}}, r"history is \{'loss': 1\}, expected"),
+        ({"history": {"loss": [None]}}, "history is .*, expected"),
+    ],
+)
+def test_a_state_that_is_none_is_named(tmp_path, changes, words):
+    run(tmp_path, 1)
+    path = tmp_path / "b" / "backup.json"
+    (tmp_path / "b.weights.h5").write_bytes(
+        (tmp_path / "b" / "epoch-00001.weights.h5").read_bytes()
+    )
+    whole = json.loads(path.read_text())
+    path.write_text(json.dumps(whole | changes if changes else changes))
+    words = rf"^{path}: {words}.*; remove the file to start over$"
+    for read in (
+        lambda: run(tmp_path, 2),
+        lambda: BackupAndResume.finished_epochs(tmp_path / "b"),
+        lambda: BackupAndResume(tmp_path / "b").run_began_at,
+    ):
+        with pytest.raises(KerasShrError, match=words):
+            read()
+
+
+def test_weights_that_were_damaged_are_not_gone_on_with(tmp_path):
+    """HDF5 has no checksum: a flipped byte would be other numbers."""
+    run(tmp_path, 1)
+    state, weights = (tmp_path / "b" / name for name in ("backup.json", "epoch-00001.weights.h5"))
+    content = bytearray(weights.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    weights.write_bytes(content)
+    with pytest.raises(KerasShrError, match=rf"^{weights}: damaged, its SHA-256 .* to start over$"):
+        run(tmp_path, 2)
+    older = json.loads(state.read_text())
+    del older["sha256"]  # as older versions wrote it
+    content[len(content) // 2] ^= 0xFF
+    weights.write_bytes(content)
+    state.write_text(json.dumps(older))
+    assert run(tmp_path, 2)[1] == [1]
+
+
+def test_a_machine_that_does_not_write_changes_nothing(tmp_path):
+    """It resumes from the folder of the first one, which may be cleaning up there itself."""
+    model = small_model()
+    model.compile()
+    callbacks = run_callbacks(
+        tmp_path, pictures(2), pictures=pictures(2)[0], tensorboard=True, writes=False
+    )
+    model.fit(*pictures(4), epochs=1, callbacks=callbacks, verbose=0)
+    assert not list(tmp_path.iterdir())
+    run(tmp_path, 2)
+    folder = tmp_path / "b"
+    (folder / ".partial-1-epoch-00003.weights.h5").write_bytes(b"being written")
+    (folder / "epoch-00003.weights.h5").write_bytes(b"not yet named by backup.json")
+
+    def found():
+        return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.stop_training = epoch == 3
+            # The first machine has backed the epoch up.
+            state = json.loads((folder / "backup.json").read_text()) | {"epoch": epoch + 1}
+            before["backup.json"] = json.dumps(state).encode()
+            (folder / "backup.json").write_bytes(before["backup.json"])
+
+    before, trained = found(), Epochs()
+    other = BackupAndResume(folder, writes=False)
+    fit_plain(plain_model(), 9, [trained, Stop(), other])
+    assert trained.seen == [2, 3]
+    assert found() == before
+
+
 SCRIPT = """
     import os, signal, sys
     sys.path[:0] = {paths!r}

@@ -61,6 +61,10 @@ def test_csv_history_names_a_bad_line(tmp_path):
     path.write_text("epoch,loss\n1,2.0\nx,3\n")
     with pytest.raises(KerasShrError, match=r"history\.csv, line 3: no epoch number"):
         log(path, 4, first=2)
+    for content in (b"\xff\xfe\x00\x01", b"epoch\n1\n\xff\n", b'epoch\n"' + b"1" * 200_000):
+        path.write_bytes(content)
+        with pytest.raises(KerasShrError, match=r"history\.csv: not a table in UTF-8 .* away to"):
+            log(path, 4, first=2)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])

@@ -195,6 +195,18 @@ def test_best_checkpoint_keeps_the_best_and_remembers_it(tmp_path):
     assert (state()["epoch"], state()["value"]) == (1, 0.1)
 
 
+@pytest.mark.parametrize("state", [[], {}, {"monitor": "val_auc_seen"}, {"value": "high"}])
+def test_a_state_of_the_best_that_is_none_is_named(tmp_path, state):
+    best = BestCheckpoint(tmp_path / "best.keras")
+    best.path.touch()
+    best.state_path.write_text(json.dumps(state))
+    best.on_train_begin()
+    with pytest.raises(
+        KerasShrError, match=r"best\.json: .* expected .*; remove the file to start"
+    ):
+        best.on_epoch_begin(1)
+
+
 def test_best_checkpoint_errors(tmp_path):
     with pytest.raises(KerasShrError, match=r"ends in \.keras"):
         BestCheckpoint(tmp_path / "best.h5")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import runpy
 import subprocess
 import sys
 from contextlib import nullcontext
@@ -128,6 +129,34 @@ def test_what_fit_holds_out_has_a_last_batch_too(monkeypatch):
     model.predict(images, 2, verbose=0)
     model.evaluate(images, keypoints, batch_size=5, verbose=0)
     assert seen == [(9, 2), (9, 5)]
+
+
+@pytest.mark.parametrize(
+    ("version", "affected"),
+    [("3.10.0", True), ("3.15.1", True), ("3.16.0", False), ("4.0.0.dev1", False)],
+)
+def test_which_keras_needs_help(monkeypatch, version, affected):
+    monkeypatch.setattr(keras, "__version__", version)
+    found = runpy.run_path(_replicas.__file__)
+    assert found["KERAS_CANNOT_BUILD_FROM_REPLICAS"] == affected
+    assert found["KERAS_CANNOT_REDUCE_SCALARS"] == affected
+
+
+@pytest.mark.parametrize("affected", [True, False])
+def test_a_newer_keras_is_left_alone(monkeypatch, affected):
+    """What it does itself is neither replaced nor given other values."""
+    monkeypatch.setattr(_replicas, "KERAS_CANNOT_BUILD_FROM_REPLICAS", affected)
+    monkeypatch.setattr(_replicas, "KERAS_CANNOT_REDUCE_SCALARS", affected)
+    model, seen = PairedHeatmapModel(network()), []
+    monkeypatch.setattr(keras.Model, "_maybe_symbolic_build", lambda _, *given: seen.append(given))
+    iterator = object()
+    model._maybe_symbolic_build(iterator=iterator)
+    assert seen == [(None if affected else iterator, None)]
+    extended = SimpleNamespace(_in_multi_worker_mode=lambda: True)
+    context = SimpleNamespace(strategy=SimpleNamespace(extended=extended))
+    monkeypatch.setattr(_replicas, "replica_context", lambda: context)
+    found = _replicas.vectors_over_workers({"loss": keras.ops.convert_to_tensor(2.0)})
+    assert found["loss"].shape == ((1,) if affected else ())
 
 
 def test_accumulation_is_refused():

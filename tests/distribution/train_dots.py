@@ -64,12 +64,13 @@ def train(
     optimizer="sgd",
     clip=0.5,
     loss_scaling=False,
+    shuffle=False,
 ):
     """Weights, history and evaluation of a run."""
     data = labelled(images)
     with scope(strategy):
         model = build(batch_norm, optimizer, clip, loss_scaling)
-    history = model.fit(*data, batch_size=batch, epochs=epochs, shuffle=False, verbose=0)
+    history = model.fit(*data, batch_size=batch, epochs=epochs, shuffle=shuffle, verbose=0)
     evaluated = model.evaluate(*data, batch_size=batch, verbose=0, return_dict=True)
     return model.get_weights(), history.history, evaluated
 
@@ -86,6 +87,8 @@ def made(strategy):
 
     if strategy == "mirrored":
         return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    if strategy == "multiworker":
+        return tf.distribute.MultiWorkerMirroredStrategy()
     raise ValueError(strategy)
 
 

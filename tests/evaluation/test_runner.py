@@ -136,6 +136,26 @@ def test_other_predictions_are_not_mixed_in(tmp_path):
     assert len(new["argmax"]) == 2
 
 
+def test_only_what_differs_is_said(tmp_path):
+    data = fakes.make_data(3)
+    predict(tmp_path, data)
+    with pytest.raises(KerasShrError, match="holds predictions of other images: choose another"):
+        predict(tmp_path, fakes.make_data(4))
+
+
+@pytest.mark.parametrize("content", ["", '{"model": "1', "{}", "[]", '{"model": "1", "data": 5}'])
+def test_a_damaged_manifest_is_named(tmp_path, content):
+    """Its chunks are not told to be another network's."""
+    data = fakes.make_data(3)
+    expected = predict(tmp_path, data)["honest"]
+    path = tmp_path / "honest" / "manifest.json"
+    path.write_text(content)
+    with pytest.raises(KerasShrError, match=rf"^{path}: .*; remove the file to start over$"):
+        predict(tmp_path, data)
+    path.unlink()
+    assert_same(expected, predict(tmp_path, data)["honest"])
+
+
 def test_an_evaluation_that_predicted_nothing_does_not_keep_its_folder(tmp_path):
     data = fakes.make_data(3)
     other = KeypointData(data.images[:, ::-1], data.keypoints[:, :1], Skeleton.generic(1))

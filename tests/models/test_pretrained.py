@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from model_helpers import SKELETON, numpy, small_regressor, tiny_model
 
+from keras_shr.data import open_data
 from keras_shr.errors import KerasShrError
 from keras_shr.models import (
     StableHeatmapRegressor,
@@ -152,6 +153,16 @@ def test_the_models_in_the_box(name):
 
 def test_the_box_is_not_empty():
     assert {"hand", "hand-rendered"} <= set(pretrained_names())
+
+
+def test_scores_of_a_trained_model_fall_where_there_is_no_hand():
+    reader = open_data("rendered:4?seed=11", "val", size=128)
+    hands = np.stack([reader[i].image for i in range(len(reader))])
+    noise = np.random.default_rng(0).integers(0, 256, hands[0].shape, dtype=np.uint8)
+    empty = np.stack([np.zeros_like(noise), np.full_like(noise, 128), noise])
+    model = load_trained("hand-rendered")
+    scores = model.predict_keypoints(np.concatenate([hands, empty]))[..., 2].mean(axis=1)
+    assert scores[: len(hands)].min() > 2 * scores[len(hands) :].max()
 
 
 def test_what_is_frozen_stays_frozen_in_the_file(saved, tmp_path):

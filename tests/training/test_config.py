@@ -1,10 +1,14 @@
+import inspect
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from keras_shr.data import KeypointData
 from keras_shr.errors import KerasShrError
+from keras_shr.layers import RandomKeypointAffine
+from keras_shr.models import StableHeatmapRegressor
 from keras_shr.skeletons import Skeleton
 from keras_shr.training import Batches, Config, load_config
 from keras_shr.training.run import hold_out
@@ -34,6 +38,25 @@ def test_a_wrong_override_names_itself(wrong):
 def test_configurations_of_the_project_load():
     for name in ("rhd", "stb", "rendered", "folder"):
         assert load_config(f"train/configs/{name}.py").image_size in (128, 256)
+
+
+@pytest.mark.parametrize("name", ["rhd", "stb"])
+def test_what_the_paper_does_not_give_is_written_out_and_marked(name):
+    file = Path("train/configs") / f"{name}.py"
+    config = load_config(file)
+    known = set(inspect.signature(StableHeatmapRegressor.__init__).parameters)
+    known -= {"self", "num_keypoints", "image_size", "kwargs"}
+    assert set(config.model) == known | {"augmentation"}
+    defaults = inspect.signature(RandomKeypointAffine.__init__).parameters
+    written = config.model["augmentation"]
+    assert set(written) == set(defaults) - {"self", "flip_order", "seed", "kwargs"}
+    lines = [line.strip() for line in file.read_text().partition("Config(\n")[2].splitlines()]
+    assert [line for line in lines if "not in the paper" not in line and line[0] not in ")}"] == [
+        'split="train",',
+        "model={",
+        '"backbone": "mobilenet_v2",',
+        '"augmentation": {',
+    ]
 
 
 def test_a_file_without_config_is_named(tmp_path):

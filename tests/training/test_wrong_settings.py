@@ -134,7 +134,8 @@ def test_a_run_that_failed_before_its_first_epoch_blocks_nothing(tmp_path):
     (tmp_path / "config.json").write_text(theirs)
     assert check(seed=2)["seed"] == 2
     (tmp_path / "backup").mkdir()
-    (tmp_path / "backup" / "backup.json").write_text(json.dumps({"epoch": 1}))
+    state = {"epoch": 1, "weights": "a.weights.h5", "seeds": [], "epochs": [0], "history": {}}
+    (tmp_path / "backup" / "backup.json").write_text(json.dumps(state))
     with pytest.raises(KerasShrError, match="holds a run with seed=1, not 2; give another"):
         check(seed=2)
     assert check(seed=1)["seed"] == 1
