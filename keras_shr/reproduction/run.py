@@ -32,6 +32,7 @@ from keras_shr.reproduction.sizes import find_size
 from keras_shr.reproduction.suites import planned_cells
 
 PLAN = "plan.json"
+_TABLES_SECONDS = 4.0
 
 
 def reproduce(
@@ -75,7 +76,7 @@ def reproduce(
     for name, value in (("seeds", seeds), ("time_limit", time_limit)):
         if value is not None and not value > 0:
             raise KerasShrError(f"{name} is {value}; it must be above 0")
-    deadline = Deadline(time_limit)
+    deadline = Deadline(None if time_limit is None else time_limit - _for_tables(time_limit))
     output = Path(output)
     make_folder(output)
     with _lock(output, wait=True):
@@ -103,6 +104,11 @@ def reproduce(
     with _lock(output, wait=True):
         write_tables(output, cells, size, sets, tests)
     return _left(wanted, output, video)
+
+
+def _for_tables(time_limit):
+    """Seconds of a limit that are kept for writing the tables."""
+    return min(_TABLES_SECONDS, 0.05 * time_limit)
 
 
 def _left(cells, output, video):

@@ -2,7 +2,9 @@
 
 import csv
 import dataclasses
+import importlib
 import json
+import os
 import subprocess
 import sys
 
@@ -19,6 +21,7 @@ from keras_shr.reproduction import (
     SIZES,
     SUITES,
     Cell,
+    clock,
     find_size,
     planned_cells,
     reproduce,
@@ -156,6 +159,32 @@ def test_training_ends_before_an_epoch_that_would_be_too_long():
     assert lines[1].startswith("epoch 2 of 5: loss 0.000")
     # Rounded to hundredths: on a fast machine an epoch of four such steps takes none.
     assert all(entry["seconds"] + 0.005 >= entry["step"] > 0 for entry in seconds)
+
+
+def test_what_is_compiled_once_is_not_expected_of_the_next_epoch(monkeypatch):
+    now, asked, lines = [0.0], [], []
+    monkeypatch.setattr(clock.time, "monotonic", lambda: now[0])
+
+    class Asked(Deadline):
+        def check(self, needed=0.0):
+            asked.append(needed)
+
+    training = TrainingClock(Asked(), lines.append, [], lambda: None)
+    training.set_params({"steps": 10, "epochs": 9})
+    training.on_train_begin()
+    for epoch, first in enumerate((80, 2)):
+        training.on_epoch_begin(epoch)
+        for batch in range(10):
+            training.on_train_batch_begin(batch)
+            now[0] += first if batch == 0 else 2
+            training.on_train_batch_end(batch, {"loss": 1.0})
+        now[0] += 5  # its validation
+        training.on_epoch_end(epoch, {"loss": 1.0})
+    assert [needed for needed in asked if needed] == pytest.approx([1.1 * 25, 1.1 * 25])
+    assert lines == [
+        "epoch 1 of 9: loss 1.000, 103 s",
+        "epoch 2 of 9: loss 1.000, 25 s; about 3 min of training left",
+    ]
 
 
 def test_the_estimate_goes_by_architecture():
@@ -358,6 +387,35 @@ def test_the_command_says_that_cells_are_left(fake, tmp_path, capsys):
     assert main(arguments) == 0
     assert "all cells done" in capsys.readouterr().out
     assert main(["reproduce", "table9", "--output", str(tmp_path)]) == 1
+
+
+def test_the_limit_counts_from_the_start_of_the_process(tmp_path, monkeypatch):
+    given = []
+    command = importlib.import_module("keras_shr.cli.reproduce")
+    monkeypatch.setattr(command, "since_start", lambda: 7.0)
+    monkeypatch.setattr(command, "_end_at", given.append)
+    monkeypatch.setattr("keras_shr.reproduction.reproduce", lambda *a: given.append(a[6]) or [])
+    monkeypatch.setattr("keras_shr._compile.keep_compiled", lambda folder: None)
+    for limit in ("60", "5"):
+        assert main(["reproduce", "table1", "--output", str(tmp_path), "--time-limit", limit]) == 0
+    assert given == [53, 53, 1e-3, 1e-3]
+
+
+def test_jax_keeps_what_it_compiled_in_the_folder(tmp_path):
+    pytest.importorskip("jax")
+    program = (
+        "import jax; from keras_shr.reproduction import run\n"
+        "def compile_one(*a):\n"
+        "    jax.jit(lambda x: x @ x)(jax.numpy.ones((4, 4)))\n"
+        "    raise SystemExit\n"
+        "run.make_data_set = compile_one\n"
+        "from keras_shr.cli import main\n"
+        f"main(['reproduce', 'table1', '--output', {str(tmp_path)!r}])"
+    )
+    always = {"KERAS_BACKEND": "jax", "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
+    environment = {k: v for k, v in os.environ.items() if k != "JAX_COMPILATION_CACHE_DIR"}
+    subprocess.run([sys.executable, "-c", program], env=environment | always, timeout=200)
+    assert list((tmp_path / "compiled").iterdir())
 
 
 @pytest.mark.slow
