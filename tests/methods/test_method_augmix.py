@@ -206,7 +206,7 @@ def test_the_loss_by_hand():
     p = softmax(z / 0.1, axis=(2, 3)).reshape(3, 2, -1, KEYPOINTS)
     divergence = np.mean([entropy(each, p.mean(axis=0), axis=1) for each in p], axis=0)
     factor = np.array([[1, 1], [0, 3]]) / 3  # three supervised keypoints
-    # Each alone: the supervision is a hundred times the divergence and would hide its faults.
+    # Each alone: in the sum the larger one would hide faults of the other.
     assert supervision == pytest.approx((factor * errors).sum(), rel=1e-3)
     assert stability == pytest.approx((factor * divergence).sum(), rel=1e-3)
     assert found == pytest.approx(supervision + 12 * stability, rel=1e-4)

@@ -16,6 +16,7 @@ from keras_shr.cli import main
 from keras_shr.data import open_data
 from keras_shr.errors import KerasShrError
 from keras_shr.methods import METHODS
+from keras_shr.rendering.rhd_writer import write_rhd
 from keras_shr.reproduction import (
     ARCHITECTURES,
     SIZES,
@@ -31,6 +32,7 @@ from keras_shr.reproduction import (
 from keras_shr.reproduction.clock import Deadline, Estimate, OutOfTime, TrainingClock
 from keras_shr.reproduction.data_sets import DataSet, make_data_set, parse_data
 from keras_shr.reproduction.one_cell import cell_config
+from keras_shr.training import run as training_run
 
 TINY = dataclasses.replace(
     SIZES["cpu"],
@@ -443,6 +445,27 @@ def test_a_run_that_is_stopped_twice_ends_as_one_that_is_not(tmp_path, monkeypat
     assert reproduce(["table3"], parts, size=size, workers=1, say=quiet) == []
     for name in ("cells.csv", "curves.csv", "scores.csv", "draws.csv"):
         assert (parts / name).read_bytes() == (whole / name).read_bytes()
+
+
+@pytest.mark.slow
+def test_a_cell_on_prepared_rhd(tmp_path, monkeypatch):
+    """The commands of docs/reproducing.md, with rendered hands in RHD's own files."""
+    root = write_rhd(tmp_path, training=24, evaluation=6, seed=2)
+    for split in ("train", "test"):
+        place = str(tmp_path / "prepared" / "rhd" / split)
+        arguments = ["prepare", "rhd", str(root), place, "--split", split]
+        assert main([*arguments, "--size", "32", "--shards", "4", "--workers", "1"]) == 0
+    monkeypatch.setattr(training_run, "_STREAM_BYTES", 0)  # as RHD, which is larger than that
+    size = dataclasses.replace(TINY, steps=4, epochs=2)
+    data = [f"rhd={tmp_path / 'prepared' / 'rhd'}"]
+    output = tmp_path / "run"
+    assert reproduce(["baseline"], output, data, size, workers=1, say=quiet) == []
+    (cell,) = table(output / "cells.csv")
+    assert (cell["data"], cell["status"]) == ("rhd", "done")
+    scores = {(row["metric"], row["group"], row["kind"]) for row in table(output / "scores.csv")}
+    assert {("auc", "clean", ""), ("R", "unseen", ""), ("RUC", "unseen", "")} <= scores
+    assert len(table(output / "smoothness.csv")) == 6
+    assert (output / "peaks.npz").exists()
 
 
 def test_the_command_ends_in_time_whatever_holds_it_up(tmp_path):
