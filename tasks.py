@@ -28,6 +28,7 @@ JAX_TESTS = (
     "tests/test_row_column_correlation.py",
     "tests/metrics",
     "tests/perturbations/test_perturbation_mixture.py",
+    "tests/methods",
 )
 
 

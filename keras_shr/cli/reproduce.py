@@ -9,6 +9,7 @@ folder. The exit status is 0 when all cells are done and 3 when some are left.
 """
 
 import os
+import shlex
 import sys
 import threading
 
@@ -68,6 +69,7 @@ def run(arguments):
         arguments.video,
         limit,
         arguments.workers,
+        command=shlex.join(["keras-shr", *arguments.given]),
     )
     if left:
         print(f"{arguments.output}: {len(left)} cells left; the same command goes on")
