@@ -385,6 +385,9 @@ def test_the_command_says_that_cells_are_left(fake, tmp_path, capsys):
     fake["hdhr-mobilenet_v2-rendered-0"] = OutOfTime("now")
     assert main(arguments) == 3
     assert "1 cells left" in capsys.readouterr().out
+    (call,) = table(tmp_path / "calls.csv")
+    assert call["command"] == f"keras-shr reproduce table1 --output {tmp_path}"
+    assert "keras-shr 0." in call["version"]
     del fake["hdhr-mobilenet_v2-rendered-0"]
     assert main(arguments) == 0
     assert "all cells done" in capsys.readouterr().out

@@ -104,9 +104,10 @@ def how_measured(results) -> str:
     """A sentence on where the ratios of `costs` come from."""
     if not results.rows["costs.csv"]:
         return "Measured while the cells trained, when the machine may have been shared."
+    kind = "CPU time" if _ratio_column(results.rows["costs.csv"][0]) == "cpu_ratio" else "time"
     return (
-        "Steps of each method and of the baseline in turns, in one process; the ratio is that of "
-        "CPU times (costs.csv)."
+        "Measured apart from the training, a few steps of each method in turns with the "
+        f"baseline's: median ratio of {kind} (costs.csv)."
     )
 
 
@@ -115,9 +116,9 @@ def costs(results, data) -> dict[str, Cost]:
     if results.rows["costs.csv"]:
         rows = {row["method"]: row for row in results.rows["costs.csv"]}
         return {
-            method: Cost(1000 * row["seconds_per_step"], row["cpu_ratio"], _where(row))
+            method: Cost(1000 * row["seconds_per_step"], row[_ratio_column(row)], _where(row))
             for method in in_order(rows)
-            if (row := rows[method])["cpu_ratio"] > 0
+            if (row := rows[method])["seconds_per_step"] > 0
         }
     times: dict = {}
     for row in results.rows["times.csv"]:
@@ -134,6 +135,11 @@ def costs(results, data) -> dict[str, Cost]:
         method: Cost(median[method], median[method] / base if base else None, device)
         for method in in_order(median)
     }
+
+
+def _ratio_column(row):
+    """CPU time is the steadier one, but says nothing of an accelerator."""
+    return "cpu_ratio" if row["machine"].startswith("CPU") else "ratio"
 
 
 def _where(row):
