@@ -29,6 +29,7 @@ JAX_TESTS = (
     "tests/metrics",
     "tests/models/test_stable_heatmap_regressor.py",
     "tests/perturbations/test_perturbation_mixture.py",
+    "tests/methods",
 )
 
 

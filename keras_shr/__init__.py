@@ -4,6 +4,8 @@ Importing the package registers its layers, losses, metrics and models, so that
 `keras.saving.load_model` finds them.
 """
 
+from keras_shr import _started  # noqa: F401  # isort: skip
+
 from keras_shr import (
     callbacks,
     data,

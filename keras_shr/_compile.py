@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import os
 
 import keras
 
@@ -23,6 +24,20 @@ def compiled(function, **options):
 
         return jax.jit(function)
     return function
+
+
+def keep_compiled(folder):
+    """Lets JAX keep what took it a second or more to compile in `folder`, and look there first.
+
+    The variable `JAX_COMPILATION_CACHE_DIR` goes before `folder`. JAX reads it when it is imported,
+    which it is with Keras: setting it here would be too late.
+    """
+    if keras.backend.backend() != "jax":
+        return
+    import jax
+
+    if jax.config.jax_compilation_cache_dir is None:
+        jax.config.update("jax_compilation_cache_dir", os.path.abspath(folder))
 
 
 @contextlib.contextmanager

@@ -14,7 +14,7 @@ class Device:
 
     Attributes:
         name: as `keras.device` takes it, such as `"gpu:0"`.
-        model: its maker's name for it, or the number of CPU cores.
+        model: its maker's name for it; of a CPU also the number of cores.
     """
 
     name: str
@@ -38,7 +38,19 @@ def accelerators() -> list[Device]:
 
 
 def _cpu() -> str:
-    return f"{cores()} cores, {platform.machine()}"
+    count = cores()
+    words = f"{count} core{'s' * (count != 1)}, {platform.machine()}"
+    return f"{name}, {words}" if (name := processor()) else words
+
+
+def processor() -> str:
+    """The CPU's name, "" where the system does not tell."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            names = [line.partition(":")[2] for line in file if line.startswith("model name")]
+    except OSError:
+        names = []
+    return (names[0] if names else platform.processor()).strip()
 
 
 def _tensorflow():

@@ -80,6 +80,13 @@ def test_stability_losses_match_their_formulas(clean, perturbed):
     assert got == pytest.approx(np.mean([oracles.st(*p) for p in pairs]), rel=1e-4, abs=1e-6)
 
 
+def test_st_by_hand():
+    clean = np.array([1.0, 0.5, 0.0, 0.0], "float32").reshape(1, 2, 2, 1)
+    perturbed = np.array([0.8, 0.9, 0.0, 0.0], "float32").reshape(1, 2, 2, 1)
+    # A norm, not its square and not a mean: the root of 0.2^2 + 0.4^2.
+    assert number(losses.StabilityLoss()(clean, perturbed)) == pytest.approx(np.sqrt(0.20))
+
+
 def test_mst_by_hand_counts_the_clean_peak():
     clean = np.array([1.0, 0.5, 0.0, 0.0], "float32").reshape(1, 2, 2, 1)
     perturbed = np.array([0.8, 0.9, 0.0, 0.0], "float32").reshape(1, 2, 2, 1)

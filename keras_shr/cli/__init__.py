@@ -61,6 +61,7 @@ def main(arguments=None):
         module.add_arguments(command)
         command.set_defaults(run=module.run)
     parsed = parser.parse_args(arguments)
+    parsed.given = sys.argv[1:] if arguments is None else list(arguments)
     keep_freed_memory()
     try:
         return parsed.run(parsed) or 0

@@ -143,7 +143,8 @@ def _guess(path, split):
         raise DataError(f"{path}: give its folder, {path.parent}")
     parts = sorted(place.parent.name for place in path.glob(f"*/{MANIFEST}"))
     if parts:
-        raise DataError(
+        error = MissingPartError if split else DataError  # RHD has no part to validate on
+        raise error(
             f"{path}: holds prepared data in {', '.join(parts)}; give one of these folders, or "
             "name it as the split"
         )

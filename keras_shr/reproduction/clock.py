@@ -51,8 +51,12 @@ class TrainingClock(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         # What an earlier run did and did not back up is done again.
         del self.seconds[epoch:]
-        self._first_step = None
+        self._first_begun = self._first_step = None
         self._steps = 0
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if self._first_begun is None:
+            self._first_begun = time.monotonic()
 
     def on_train_batch_end(self, batch, logs=None):
         self.deadline.check()
@@ -69,14 +73,19 @@ class TrainingClock(keras.callbacks.Callback):
         self.seconds.append({"seconds": round(took, 2), "step": round(self._steps, 5)})
         self.save()
         left = self.params["epochs"] - epoch - 1
+        # The next one need not be compiled.
+        once = self._first_step - self._first_begun - self._steps if self._steps else 0.0
+        each = took - max(0.0, once)
         shown = " ".join(
             f"{name.removeprefix('val_')} {logs[name]:.3f}"
             for name in ("loss", "val_auc_clean", "val_auc_seen", "val_RUC")
             if name in logs
         )
-        self.say(f"epoch {epoch + 1} of {epoch + 1 + left}: {shown}, {took:.0f} s")
+        # Of the first epoch alone too little is known: its validation was compiled as well.
+        rest = f"; about {_words(left * each)} of training left" if left and epoch else ""
+        self.say(f"epoch {epoch + 1} of {epoch + 1 + left}: {shown}, {took:.0f} s{rest}")
         if left:
-            self.deadline.check(1.1 * took)
+            self.deadline.check(1.1 * each)
 
 
 class Estimate:

@@ -2,6 +2,7 @@
 
 import math
 import platform
+import subprocess
 import time
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -125,6 +126,18 @@ def device() -> str:
     if found:
         return f"{len(found)} x {found[0].model}"
     return f"CPU, {_devices.devices()[0].model}"
+
+
+def commit() -> str:
+    """The checkout's commit where the package is used from one, else ""."""
+    root = Path(__file__).parents[2]
+    if not (root / ".git").exists():
+        return ""
+    try:
+        command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--exclude=*"]
+        return subprocess.run(command, capture_output=True, text=True, timeout=10).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ""
 
 
 def versions() -> str:

@@ -1,7 +1,9 @@
 """Plans the cells of suites and works them off, as far as time allows."""
 
 import contextlib
+import csv
 import gc
+import io
 import os
 import time
 import traceback
@@ -26,12 +28,13 @@ from keras_shr.reproduction.cells import Cell
 from keras_shr.reproduction.clock import Deadline, Estimate, OutOfTime
 from keras_shr.reproduction.data_sets import load_test, make_data_set, parse_data
 from keras_shr.reproduction.measures import perturbed_pictures
-from keras_shr.reproduction.one_cell import Work, is_done, run_cell
+from keras_shr.reproduction.one_cell import Work, commit, is_done, run_cell, versions
 from keras_shr.reproduction.results import write_tables
 from keras_shr.reproduction.sizes import find_size
 from keras_shr.reproduction.suites import planned_cells
 
-PLAN = "plan.json"
+PLAN, CALLS = "plan.json", "calls.csv"
+_TABLES_SECONDS = 4.0
 
 
 def reproduce(
@@ -44,6 +47,7 @@ def reproduce(
     time_limit=None,
     workers=0,
     say=clock.say,
+    command="",
 ) -> list[Cell]:
     """Trains and evaluates the cells of suites in `output` and writes its tables.
 
@@ -63,6 +67,7 @@ def reproduce(
             step cannot be stopped from within; the command ends the process then.
         workers: processes that render and perturb, 0 for all cores.
         say: takes one line of progress.
+        command: how it was called, for calls.csv.
 
     Returns:
         The cells of these suites that are left, an empty list when all are done.
@@ -75,12 +80,14 @@ def reproduce(
     for name, value in (("seeds", seeds), ("time_limit", time_limit)):
         if value is not None and not value > 0:
             raise KerasShrError(f"{name} is {value}; it must be above 0")
-    deadline = Deadline(time_limit)
+    deadline = Deadline(None if time_limit is None else time_limit - _for_tables(time_limit))
     output = Path(output)
     make_folder(output)
     with _lock(output, wait=True):
         remove_leftovers(output)
         cells, size, specs = _plan(output, suites, data, size, seeds)
+        if command:
+            _note_call(output, command)
     wanted = planned_cells(suites, specs, seeds)
     todo = _left(wanted, output, video)
     say(f"{len(wanted)} cells, {len(wanted) - len(todo)} of them done")
@@ -103,6 +110,22 @@ def reproduce(
     with _lock(output, wait=True):
         write_tables(output, cells, size, sets, tests)
     return _left(wanted, output, video)
+
+
+def _note_call(output, command):
+    """Adds a line to calls.csv: when, how and with which version."""
+    path = output / CALLS
+    text = path.read_text(encoding="utf-8") if path.exists() else "date,command,version\n"
+    line = io.StringIO()
+    today = time.strftime("%Y-%m-%d", time.gmtime())
+    version = versions() + (f", commit {checkout}" if (checkout := commit()) else "")
+    csv.writer(line, lineterminator="\n").writerow([today, command, version])
+    write_text(path, text + line.getvalue())
+
+
+def _for_tables(time_limit):
+    """Seconds of a limit that are kept for writing the tables."""
+    return min(_TABLES_SECONDS, 0.05 * time_limit)
 
 
 def _left(cells, output, video):

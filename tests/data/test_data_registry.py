@@ -16,7 +16,7 @@ from keras_shr.data import (
     open_reader,
     prepare,
 )
-from keras_shr.errors import DataError
+from keras_shr.errors import DataError, MissingPartError
 from keras_shr.skeletons import Skeleton
 
 
@@ -164,3 +164,15 @@ def test_only_the_same_keypoints_are_joined(tmp_path, names, joins):
     else:
         with pytest.raises(DataError, match="2 calls keypoint 0 'b' and 1 'a': they do not fit"):
             open_data(list(map(str, roots)))
+
+
+def test_prepared_parts_without_the_one_asked_for(tmp_path):
+    """Not faulty data: training on RHD, which has no part to validate on, asks for one."""
+    for part in ("train", "test"):
+        (tmp_path / part).mkdir()
+        (tmp_path / part / "manifest.json").touch()
+    with pytest.raises(MissingPartError, match="holds prepared data in test, train; give one"):
+        open_data(tmp_path, "val")
+    with pytest.raises(DataError) as error:
+        open_data(tmp_path)
+    assert not isinstance(error.value, MissingPartError)

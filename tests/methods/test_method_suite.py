@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from method_helpers import KEYPOINTS, KINDS, TENSORFLOW, dots, numpy, small_network
+from method_helpers import HEATMAP, KEYPOINTS, KINDS, TENSORFLOW, dots, numpy, small_network
 
 from keras_shr.errors import KerasShrError
 from keras_shr.methods import METHODS, build_method
@@ -109,6 +109,23 @@ def test_variants_are_what_they_say():
     assert len(build_method("st_a", network).perturbations) == 10
     plain = PairedHeatmapModel(network, name="ours").training_config()
     assert build_method("ours", network, name="ours").training_config() == plain
+
+
+@pytest.mark.parametrize("name", ["st_g", "st_a"])
+def test_stability_training_by_hand(name):
+    """Supervision of the clean map alone, and a tenth of the norm of the difference."""
+    maps = np.zeros((2, HEATMAP, HEATMAP, KEYPOINTS), "float32")  # clean, perturbed
+    maps[0, 3, :2, 0], maps[1, 3, :2, 0] = (1.0, 0.5), (0.8, 0.9)
+    keypoints = dots(1)[1]
+    keypoints[0, 1, 2] = 0
+    model = build_method(name, small_network())
+    assert model.stability_weight == 0.1
+    labels = {"keypoints": keypoints, "stability_weight": model.stability_weight}
+    with keras.StatelessScope():
+        found = float(model.compute_loss(None, labels, model.output_maps(maps, training=True)))
+    error = maps[0, ..., 0] - numpy(model.targets(keypoints))[0, ..., 0]
+    supervision = 1000 * np.mean(error.astype("float64") ** 2)
+    assert found == pytest.approx(supervision + 0.1 * np.sqrt(0.20), rel=1e-5)
 
 
 def test_numbers_may_be_changed_and_definitions_not():

@@ -12,12 +12,15 @@ from hypothesis.extra import numpy as arrays
 from report_run import METHODS, make_run, write_csv
 
 from keras_shr.errors import DataError
+from keras_shr.methods import METHODS as TRAINING_METHODS
 from keras_shr.reproduction import paper
-from keras_shr.reproduction.report.beyond_tables import costs, robustness_table
+from keras_shr.reproduction.report import page
+from keras_shr.reproduction.report.beyond_tables import costs, how_measured, robustness_table
 from keras_shr.reproduction.report.claim_list import CLAIMS, Claim, Part
-from keras_shr.reproduction.report.claims import FIELDS, claims_csv, judge
+from keras_shr.reproduction.report.claims import FIELDS, claims_csv, judge, judge_all
+from keras_shr.reproduction.report.drawing import convergence_note
+from keras_shr.reproduction.report.methods import EXPLANATIONS, look
 from keras_shr.reproduction.report.methods import METHODS as LOOKS
-from keras_shr.reproduction.report.methods import look
 from keras_shr.reproduction.report.paper_tables import fig8_csv, table1, table2, table3
 from keras_shr.reproduction.report.results import Results
 from keras_shr.reproduction.report.statistics import Estimate, Spread, compare, pooled
@@ -178,6 +181,51 @@ def test_costs_are_relative_to_the_baseline_of_the_same_device(tmp_path):
     assert found["rcc"].milliseconds == pytest.approx(24)
     assert found["rcc"].ratio == pytest.approx(1.2)
     assert found["rcc"].device == "jax, 1 x GPU"
+
+
+def test_costs_csv_goes_before_the_times_of_the_training(tmp_path):
+    make_run(tmp_path, seeds=1, extras=False)
+    assert "machine may have been shared" in how_measured(Results(tmp_path))
+    row = {"backend": "jax", "machine": "CPU, 1 core", "seconds_per_step": 0.2, "ratio": 1.7}
+    rows = [row | {"method": m, "cpu_ratio": r} for m, r in (("baseline", 1.0), ("rcc", 1.1))]
+    write_csv(tmp_path / "costs.csv", list(rows[0]), rows)
+    results = Results(tmp_path)
+    found = costs(results, "rendered")
+    assert list(found) == ["baseline", "rcc"]
+    assert (found["rcc"].milliseconds, found["rcc"].ratio) == (200, 1.1)
+    assert found["rcc"].device == "jax, CPU, 1 core"
+    assert "ratio of CPU time" in how_measured(results)
+    # CPU time says nothing of what another device does.
+    rows = [row | {"machine": "1 x GPU"} for row in rows]
+    write_csv(tmp_path / "costs.csv", list(rows[0]), rows)
+    assert costs(Results(tmp_path), "rendered")["rcc"].ratio == 1.7
+
+
+def test_every_method_is_explained():
+    assert set(EXPLANATIONS) == set(TRAINING_METHODS)
+
+
+def test_a_name_has_a_dagger_where_it_had_not_converged(tmp_path):
+    make_run(tmp_path, seeds=1, extras=False, gain=0.006)
+    results = Results(tmp_path)
+    assert results.name("paper", "rendered") == "paper's method †"
+    assert results.name("at") == "AT"  # not run
+    assert convergence_note(results, ["at"]) == ""
+    assert "† had not converged" in convergence_note(results, ["at", "paper"])
+
+
+def test_what_speaks_against_all_claims_is_said_once(tmp_path):
+    make_run(tmp_path, seeds=1, extras=False, gain=0.006)
+    results = Results(tmp_path)
+    rows = judge_all(results)
+    shared, left = page._said_once(rows)
+    assert shared.count("one seed: the spread of seeds is unknown") == 1
+    assert shared.count("paper&#x27;s method: validation AUC still gained") == 1
+    run = [row for row in left if row["verdict"] != "not run"]
+    assert len(run) > 20
+    assert not any("spread of seeds" in row["why"] or "gained" in row["why"] for row in run)
+    assert any("paper's method †" in row["why"] for row in run)
+    assert "spread of seeds" in rows[0]["why"]  # claims.csv keeps the whole
 
 
 def claim(one, other, metric="auc", group="unseen", threshold=0.0):

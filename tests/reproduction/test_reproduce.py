@@ -2,7 +2,9 @@
 
 import csv
 import dataclasses
+import importlib
 import json
+import os
 import subprocess
 import sys
 
@@ -14,11 +16,13 @@ from keras_shr.cli import main
 from keras_shr.data import open_data
 from keras_shr.errors import KerasShrError
 from keras_shr.methods import METHODS
+from keras_shr.rendering.rhd_writer import write_rhd
 from keras_shr.reproduction import (
     ARCHITECTURES,
     SIZES,
     SUITES,
     Cell,
+    clock,
     find_size,
     planned_cells,
     reproduce,
@@ -28,6 +32,7 @@ from keras_shr.reproduction import (
 from keras_shr.reproduction.clock import Deadline, Estimate, OutOfTime, TrainingClock
 from keras_shr.reproduction.data_sets import DataSet, make_data_set, parse_data
 from keras_shr.reproduction.one_cell import cell_config
+from keras_shr.training import run as training_run
 
 TINY = dataclasses.replace(
     SIZES["cpu"],
@@ -156,6 +161,32 @@ def test_training_ends_before_an_epoch_that_would_be_too_long():
     assert lines[1].startswith("epoch 2 of 5: loss 0.000")
     # Rounded to hundredths: on a fast machine an epoch of four such steps takes none.
     assert all(entry["seconds"] + 0.005 >= entry["step"] > 0 for entry in seconds)
+
+
+def test_what_is_compiled_once_is_not_expected_of_the_next_epoch(monkeypatch):
+    now, asked, lines = [0.0], [], []
+    monkeypatch.setattr(clock.time, "monotonic", lambda: now[0])
+
+    class Asked(Deadline):
+        def check(self, needed=0.0):
+            asked.append(needed)
+
+    training = TrainingClock(Asked(), lines.append, [], lambda: None)
+    training.set_params({"steps": 10, "epochs": 9})
+    training.on_train_begin()
+    for epoch, first in enumerate((80, 2)):
+        training.on_epoch_begin(epoch)
+        for batch in range(10):
+            training.on_train_batch_begin(batch)
+            now[0] += first if batch == 0 else 2
+            training.on_train_batch_end(batch, {"loss": 1.0})
+        now[0] += 5  # its validation
+        training.on_epoch_end(epoch, {"loss": 1.0})
+    assert [needed for needed in asked if needed] == pytest.approx([1.1 * 25, 1.1 * 25])
+    assert lines == [
+        "epoch 1 of 9: loss 1.000, 103 s",
+        "epoch 2 of 9: loss 1.000, 25 s; about 3 min of training left",
+    ]
 
 
 def test_the_estimate_goes_by_architecture():
@@ -354,10 +385,42 @@ def test_the_command_says_that_cells_are_left(fake, tmp_path, capsys):
     fake["hdhr-mobilenet_v2-rendered-0"] = OutOfTime("now")
     assert main(arguments) == 3
     assert "1 cells left" in capsys.readouterr().out
+    (call,) = table(tmp_path / "calls.csv")
+    assert call["command"] == f"keras-shr reproduce table1 --output {tmp_path}"
+    assert "keras-shr 0." in call["version"]
     del fake["hdhr-mobilenet_v2-rendered-0"]
     assert main(arguments) == 0
     assert "all cells done" in capsys.readouterr().out
     assert main(["reproduce", "table9", "--output", str(tmp_path)]) == 1
+
+
+def test_the_limit_counts_from_the_start_of_the_process(tmp_path, monkeypatch):
+    given = []
+    command = importlib.import_module("keras_shr.cli.reproduce")
+    monkeypatch.setattr(command, "since_start", lambda: 7.0)
+    monkeypatch.setattr(command, "_end_at", given.append)
+    monkeypatch.setattr("keras_shr.reproduction.reproduce", lambda *a: given.append(a[6]) or [])
+    monkeypatch.setattr("keras_shr._compile.keep_compiled", lambda folder: None)
+    for limit in ("60", "5"):
+        assert main(["reproduce", "table1", "--output", str(tmp_path), "--time-limit", limit]) == 0
+    assert given == [53, 53, 1e-3, 1e-3]
+
+
+def test_jax_keeps_what_it_compiled_in_the_folder(tmp_path):
+    pytest.importorskip("jax")
+    program = (
+        "import jax; from keras_shr.reproduction import run\n"
+        "def compile_one(*a):\n"
+        "    jax.jit(lambda x: x @ x)(jax.numpy.ones((4, 4)))\n"
+        "    raise SystemExit\n"
+        "run.make_data_set = compile_one\n"
+        "from keras_shr.cli import main\n"
+        f"main(['reproduce', 'table1', '--output', {str(tmp_path)!r}])"
+    )
+    always = {"KERAS_BACKEND": "jax", "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
+    environment = {k: v for k, v in os.environ.items() if k != "JAX_COMPILATION_CACHE_DIR"}
+    subprocess.run([sys.executable, "-c", program], env=environment | always, timeout=200)
+    assert list((tmp_path / "compiled").iterdir())
 
 
 @pytest.mark.slow
@@ -385,6 +448,27 @@ def test_a_run_that_is_stopped_twice_ends_as_one_that_is_not(tmp_path, monkeypat
     assert reproduce(["table3"], parts, size=size, workers=1, say=quiet) == []
     for name in ("cells.csv", "curves.csv", "scores.csv", "draws.csv"):
         assert (parts / name).read_bytes() == (whole / name).read_bytes()
+
+
+@pytest.mark.slow
+def test_a_cell_on_prepared_rhd(tmp_path, monkeypatch):
+    """The commands of docs/reproducing.md, with rendered hands in RHD's own files."""
+    root = write_rhd(tmp_path, training=24, evaluation=6, seed=2)
+    for split in ("train", "test"):
+        place = str(tmp_path / "prepared" / "rhd" / split)
+        arguments = ["prepare", "rhd", str(root), place, "--split", split]
+        assert main([*arguments, "--size", "32", "--shards", "4", "--workers", "1"]) == 0
+    monkeypatch.setattr(training_run, "_STREAM_BYTES", 0)  # as RHD, which is larger than that
+    size = dataclasses.replace(TINY, steps=4, epochs=2)
+    data = [f"rhd={tmp_path / 'prepared' / 'rhd'}"]
+    output = tmp_path / "run"
+    assert reproduce(["baseline"], output, data, size, workers=1, say=quiet) == []
+    (cell,) = table(output / "cells.csv")
+    assert (cell["data"], cell["status"]) == ("rhd", "done")
+    scores = {(row["metric"], row["group"], row["kind"]) for row in table(output / "scores.csv")}
+    assert {("auc", "clean", ""), ("R", "unseen", ""), ("RUC", "unseen", "")} <= scores
+    assert len(table(output / "smoothness.csv")) == 6
+    assert (output / "peaks.npz").exists()
 
 
 def test_the_command_ends_in_time_whatever_holds_it_up(tmp_path):

@@ -12,7 +12,7 @@ from keras_shr.reproduction.report.drawing import (
     points,
     save_both,
 )
-from keras_shr.reproduction.report.methods import architecture_label, data_label
+from keras_shr.reproduction.report.methods import architecture_label, data_label, label
 from keras_shr.reproduction.report.paper_tables import FIG8_METHODS, architectures
 from keras_shr.reproduction.report.results import CLEAN
 
@@ -51,5 +51,23 @@ def fig8(results, folder) -> Figure:
             panel_title(axes, f"{data_label(data)}: {panel[0]}")
             axes.set_ylabel(panel[1])
     legend(figure, grid)
-    caption = f"Larger is better in every panel. {BARS} Numbers: the table below and fig8.csv."
+    caption = (
+        f"Larger is better in every panel. {BARS} Numbers: the table below and fig8.csv."
+        f"{_not_converged(results, names)}"
+    )
     return Figure("fig8", title, caption, save_both(figure, folder, "fig8"))
+
+
+def _not_converged(results, names):
+    """A sentence that names what had not converged."""
+    parts = []
+    for data in results.data:
+        for name in names:
+            found = [(m, results.progress(m, data, name)) for m in FIG8_METHODS]
+            methods = [label(m) for m, progress in found if progress.done and progress.faults]
+            if methods:
+                place = f"{data_label(data)}, " if len(results.data) > 1 else ""
+                parts.append(f"{place}{architecture_label(name)} ({', '.join(methods)})")
+    if not parts:
+        return ""
+    return f" Had not converged, so that no comparison with it counts: {'; '.join(parts)}."

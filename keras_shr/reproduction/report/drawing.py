@@ -7,7 +7,8 @@ import numpy as np
 
 from keras_shr.evaluation.plotting import tidy
 from keras_shr.files import replacing
-from keras_shr.reproduction.report.methods import look
+from keras_shr.reproduction.report.methods import label, look
+from keras_shr.reproduction.report.results import MARK
 
 BARS = (
     "Bars: ± one standard deviation over seeds (small dots: single seeds), or the 95 % interval "
@@ -50,7 +51,14 @@ def save_both(figure, folder, key) -> Path:
     return folder / f"{key}.png"
 
 
-def points(axes, places, series, scale=1.0, labels=True):
+def convergence_note(results, methods, data=None) -> str:
+    """A sentence for a caption where one of the methods has a dagger, else ""."""
+    if any(results.name(method, data).endswith(MARK) for method in methods):
+        return f" {MARK} had not converged: no comparison with it counts."
+    return ""
+
+
+def points(axes, places, series, scale=1.0, name=label):
     """Methods side by side at each place: mean, error bar and single seeds.
 
     Args:
@@ -58,13 +66,12 @@ def points(axes, places, series, scale=1.0, labels=True):
         places: words below the horizontal axis.
         series: dict of method → list of `Estimate` or None, one a place.
         scale: factor on every value.
-        labels: whether the methods get entries in a legend.
+        name: a method's key → its entry in the legend.
     """
-    step = 0.8 / max(len(series), 1)
-    for i, (method, estimates) in enumerate(series.items()):
+    step, shifts = _side_by_side(len(series))
+    for (method, estimates), shift in zip(series.items(), shifts, strict=True):
         style = look(method)
         there = [(x, e) for x, e in enumerate(estimates) if e is not None]
-        shift = (i - (len(series) - 1) / 2) * step
         axes.errorbar(
             [x + shift for x, _ in there],
             [scale * e.value for _, e in there],
@@ -77,7 +84,7 @@ def points(axes, places, series, scale=1.0, labels=True):
             markeredgewidth=0.6,
             elinewidth=1.4,
             capsize=2.5,
-            label=style.label if labels else None,
+            label=name(method),
         )
         for x, estimate in there:
             if estimate.n > 1:
@@ -97,21 +104,104 @@ def points(axes, places, series, scale=1.0, labels=True):
     tidy(axes)
 
 
+def _side_by_side(count):
+    """The distance between methods at a place, and where each stands."""
+    step = 0.8 / max(count, 1)
+    return step, [(i - (count - 1) / 2) * step for i in range(count)]
+
+
 def not_run_marks(axes, series):
-    """Write `not run` where no method has a value."""
+    """Write `not run` where a method has no value, once where none has."""
+    shifts = _side_by_side(len(series))[1]
     for x, estimates in enumerate(zip(*series.values(), strict=True)):
-        if all(estimate is None for estimate in estimates):
+        missing = [estimate is None for estimate in estimates]
+        if all(missing):
+            marks = [(x, _GREY)]
+        else:
+            marks = [
+                (x + shift, look(method).color)
+                for method, shift, absent in zip(series, shifts, missing, strict=True)
+                if absent
+            ]
+        for place, color in marks:
             axes.text(
-                x,
+                place,
                 0.5,
                 "not run",
                 rotation=90,
                 transform=axes.get_xaxis_transform(),
                 ha="center",
                 va="center",
-                color=_GREY,
+                color=color,
                 fontsize=9,
             )
+
+
+def label_points(axes, found):
+    """Write a name beside each point, with a thin line to it where there is no room close by.
+
+    Args:
+        axes: of matplotlib, with its limits and layout final.
+        found: (x, y, lowest and highest y of its error bar, words, colour) of each point.
+    """
+    from matplotlib.patheffects import withStroke
+
+    figure = axes.figure
+    figure.draw_without_rendering()
+    unit = figure.dpi / 72
+    frame = axes.get_window_extent()
+    centres = [axes.transData.transform((x, y)) for x, y, *_ in found]
+    bars = [[axes.transData.transform((x, end)) for end in ends] for x, _, ends, _, _ in found]
+    taken = [_box(centre, 13 * unit, 13 * unit) for centre in centres]
+    bars = [(low[0], low[1], high[0], high[1]) for low, high in bars]
+    for centre, (x, y, _, words, color) in sorted(
+        zip(centres, found, strict=True), key=lambda one: -one[0][0]
+    ):
+        text = axes.annotate(
+            words,
+            (x, y),
+            (0, 0),
+            textcoords="offset points",
+            ha="center",
+            va="center",
+            fontsize=8.5,
+            color="0.15",
+            path_effects=[withStroke(linewidth=2.5, foreground="white")],
+            arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.6, "shrinkB": 4},
+        )
+        size = text.get_window_extent()
+        best = None
+        for distance in (10, 16, 24, 34, 46, 60, 76, 94, 114):
+            for angle in np.linspace(0, 2 * np.pi, 24, endpoint=False):
+                toward = np.array([np.cos(angle), np.sin(angle)])
+                # From the marker's edge to the nearest edge of the words.
+                half = np.array([size.width, size.height]) / 2
+                offset = toward * (distance * unit + np.min(half / np.maximum(abs(toward), 1e-6)))
+                box = _box(centre + offset, size.width, size.height)
+                inside = (frame.x0 < box[0] and box[2] < frame.x1 and frame.y0 < box[1]) and box[
+                    3
+                ] < frame.y1
+                if not inside or any(_overlap(box, other) for other in taken):
+                    continue
+                cost = distance + 12 * sum(_overlap(box, bar) for bar in bars)
+                if best is None or cost < best[0]:
+                    best = (cost, offset, box, distance)
+        if best is None:  # rather over something else than not at all
+            best = (0, np.array([size.width / 2 + 10 * unit, 0]), None, 0)
+        text.set_position(tuple(best[1] / unit))
+        if best[3] <= 10:
+            text.arrow_patch.set_visible(False)
+        if best[2] is not None:
+            taken.append(best[2])
+
+
+def _box(centre, width, height):
+    x, y = centre
+    return x - width / 2, y - height / 2, x + width / 2, y + height / 2
+
+
+def _overlap(one, other):
+    return one[0] <= other[2] and other[0] <= one[2] and one[1] <= other[3] and other[1] <= one[3]
 
 
 def legend(figure, axes, columns=4):

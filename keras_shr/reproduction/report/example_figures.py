@@ -5,8 +5,8 @@ import numpy as np
 from keras_shr.data.records import PROTOCOL_PIXELS
 from keras_shr.errors import DataError
 from keras_shr.evaluation.plotting import new_figure
-from keras_shr.reproduction.report.drawing import Figure, panel_title, save_both
-from keras_shr.reproduction.report.methods import in_order, label, look
+from keras_shr.reproduction.report.drawing import Figure, convergence_note, save_both
+from keras_shr.reproduction.report.methods import in_order, look
 from keras_shr.skeletons import HAND_21
 
 
@@ -39,11 +39,22 @@ def fig1(results, folder) -> Figure:
             axes.set_xticks([])
             axes.set_yticks([])
             axes.spines[:].set_color("0.8")
-            panel_title(axes, f"{i + 1}: {_error(keypoints, scale)}")
-        line[0].set_ylabel(label(method), fontsize=11)
+            before = found.get((method, frame - 1), [])
+            moved = f", moved {step:.1f}" if (step := _moved(before, keypoints, scale)) else ""
+            axes.set_title(f"{i + 1}: {_error(keypoints, scale)}{moved}", fontsize=10, loc="left")
+        line[0].set_ylabel(results.name(method, results.data[0]), fontsize=11)
+    truth = [
+        _moved(found[methods[0], f - 1], found[methods[0], f], scale, "label_")
+        for f in frames
+        if (methods[0], f - 1) in found and (methods[0], f) in found
+    ]
+    truth = [step for step in truth if step]
+    hand = f"; the hand itself moved {min(truth):.1f} to {max(truth):.1f}" if truth else ""
     caption = (
-        "Frames that follow each other, left to right. Thick grey: label; coloured: prediction; "
-        f"above each: mean distance between the two in {unit}."
+        f"One clip of rendered motion, its frames {frames[0]:.0f} to {frames[-1]:.0f}, left to "
+        "right. Thick grey: label; coloured: prediction; above each: mean distance between "
+        f"the two and how far the prediction moved since the frame before, mean, in {unit}{hand}."
+        f"{convergence_note(results, methods, results.data[0])}"
     )
     return Figure("fig1", title, caption, save_both(figure, folder, "fig1"))
 
@@ -62,6 +73,18 @@ def _error(rows, scale):
     distance = [np.hypot(r["x"] - r["label_x"], r["y"] - r["label_y"]) for r in rows]
     distance = [d for d in distance if np.isfinite(d)]
     return f"{scale * np.mean(distance):.1f} px" if distance else "no label"
+
+
+def _moved(before, rows, scale, which=""):
+    """How far the points moved from one frame to the next, mean; None where that is unknown."""
+    old = {row["keypoint"]: row for row in before}
+    steps = [
+        np.hypot(*(row[f"{which}{c}"] - old[row["keypoint"]][f"{which}{c}"] for c in "xy"))
+        for row in rows
+        if row["keypoint"] in old
+    ]
+    steps = [step for step in steps if np.isfinite(step)]
+    return scale * float(np.mean(steps)) if steps else None
 
 
 def _limits(rows, pictures):
@@ -115,9 +138,12 @@ def fig5(results, folder) -> Figure:
             if "keypoints" in arrays:
                 axes.plot(*arrays["keypoints"][i, :2], "+", color="white", markersize=10)
     for axes, name in zip(grid[-len(methods) :, 0], methods, strict=True):
-        axes.set_ylabel(label(name), fontsize=11)
+        axes.set_ylabel(results.name(name, results.data[0]), fontsize=11)
     caption = (
-        "One keypoint an example, each map divided by its maximum (yellow: 1); cross: the label."
+        "One keypoint an example, each map divided by its maximum (yellow: 1); cross: the label. "
+        "Chosen, not typical: of the first test pictures those, and the keypoint of each, in which "
+        "the baseline has the strongest second peak."
+        f"{convergence_note(results, methods, results.data[0])}"
     )
     return Figure("fig5", title, caption, save_both(figure, folder, "fig5"))
 

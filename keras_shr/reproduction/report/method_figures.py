@@ -1,5 +1,7 @@
 """Figures 2, 3 and 4: the method itself, worked out here without any training."""
 
+import textwrap
+
 import numpy as np
 
 from keras_shr.drawing import BLUE, VERMILION
@@ -48,7 +50,7 @@ def fig3(folder) -> Figure:
             for r, c in _peaks(one):
                 _value(axes, c, r, one[r, c])
             panel_title(axes, name)
-        row[0].set_ylabel(case[0], fontsize=11, labelpad=10)
+        row[0].set_ylabel(textwrap.fill(case[0], 24), fontsize=11, labelpad=10)
     caption = (
         "Three heatmaps with two peaks of height 1 before and after correlation; numbers are the "
         "heights of the peaks, dots the diagonal. Row-column correlation weighs a peak by its "

@@ -19,6 +19,8 @@ EXPLANATIONS = {
     "rcc": "row-column correlation alone",
     "hdhr": "highly differentiated heatmap regression alone",
     "mst": "maximum stability training alone",
+    "rcc_hdhr": "RCC and HDHR together, without MST",
+    "hdhr_mst": "HDHR and MST together, without RCC",
     PAPER: "RCC, HDHR and MST together; the paper calls it Ours",
     "symmetric": "the paper's method with symmetric correlation instead of row-column",
     "paper_supervised": "the paper's method with the perturbed images supervised too",
@@ -28,7 +30,8 @@ EXPLANATIONS = {
     "at": "adversarial training by PGD (Madry et al., ICLR 2018)",
     "augmix": "AugMix with its consistency loss (Hendrycks et al., ICLR 2020)",
     "augmix_no_jsd": "AugMix without its consistency loss: a control",
-    "lip": "Lipschitz-constrained network (Usama and Chang, 2018)",
+    "lip": "Lipschitz-constrained training: a penalty on how fast the heatmaps change, our reading "
+    "of Usama and Chang (2018)",
     "pg": "Patch Gaussian (Lopes et al., 2019)",
 }
 
@@ -63,7 +66,7 @@ _LOOKS = {
     OURS: (_rgb(VERMILION), "-", "D"),
     "st_g": (_GREY, "--", "<"),
     "st_a": (_GREY, ":", ">"),
-    "at": (_rgb(ORANGE), "-.", "*"),
+    "at": (_rgb(ORANGE), (0, (1, 1)), "*"),
     "augmix": (_rgb(GREEN), "--", "v"),
     "augmix_no_jsd": (_rgb(GREEN), "-", "^"),
     "lip": (_rgb(PURPLE), "-", "h"),

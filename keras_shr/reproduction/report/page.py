@@ -6,7 +6,14 @@ from collections import Counter
 from keras_shr.evaluation.page import STYLE, image
 from keras_shr.evaluation.tables import table as html_table
 from keras_shr.reproduction import paper
-from keras_shr.reproduction.report.claims import RULE, VERDICTS, shown
+from keras_shr.reproduction.report.claims import (
+    INCONCLUSIVE,
+    NOT_RUN,
+    RULE,
+    UNKNOWN_SPREAD,
+    VERDICTS,
+    shown,
+)
 from keras_shr.reproduction.report.methods import (
     EXPLANATIONS,
     architecture_label,
@@ -14,7 +21,7 @@ from keras_shr.reproduction.report.methods import (
     in_order,
     label,
 )
-from keras_shr.reproduction.report.results import CONVERGENCE
+from keras_shr.reproduction.report.results import CONVERGENCE, MARK
 
 _STYLE = """
 td.quoted { color: #555; font-style: italic } td.none { color: #888 }
@@ -83,8 +90,9 @@ def _convergence(results):
 def _claims(rows, results):
     counts = Counter(row["verdict"] for row in rows)
     spoken = ", ".join(f"{counts[v]} {v}" for v in VERDICTS if counts[v])
+    shared, rows = _said_once(rows)
     parts = [
-        f"<h2 id=claims>Claims</h2><p>{spoken}.</p>"
+        f"<h2 id=claims>Claims</h2><p>{spoken}.</p>{shared}"
         f"<details><summary>The rule of the verdicts</summary><p>{_text(RULE)}</p></details>"
     ]
     headings = {
@@ -111,6 +119,46 @@ def _claims(rows, results):
         table = html_table(head, lines).replace("<table>", "<table class=claims>")
         parts.append(f"<h3>{heading}</h3>{table}")
     return "".join(parts)
+
+
+def _said_once(rows):
+    """What speaks against all claims that were run, or of a method against several, as HTML; and
+    the rows without it."""
+    run = [row for row in rows if row["verdict"] != NOT_RUN]
+    reasons = [row["why"].split("; ") for row in run]
+    every = list(dict.fromkeys(reason for one in reasons for reason in one if reason))
+    common = [r for r in every if len(run) > 1 and all(r in one for one in reasons)]
+    of_methods: dict = {}
+    for reason in every:
+        name, colon, fault = reason.partition(": ")
+        if colon and reason not in common and fault.startswith("validation AUC"):
+            of_methods[reason] = name
+    parts = []
+    if common:
+        text = "; ".join(
+            f"one seed: {r}" if r == UNKNOWN_SPREAD and _one_seed(run) else r for r in common
+        )
+        parts.append(
+            f"<p><b>All claims that were run: {_text(text)}.</b> So no verdict can be more than "
+            f"{INCONCLUSIVE}.</p>"
+        )
+    if of_methods:
+        items = "".join(f"<li>{_text(reason)}</li>" for reason in of_methods)
+        parts.append(
+            f"<details><summary>{MARK} had not converged: "
+            f"{_text(', '.join(dict.fromkeys(of_methods.values())))}</summary>"
+            f"<ul>{items}</ul></details>"
+        )
+
+    def shortened(why):
+        left = [reason for reason in why.split("; ") if reason not in common]
+        return "; ".join(f"{of_methods[r]} {MARK}" if r in of_methods else r for r in left)
+
+    return "".join(parts), [row | {"why": shortened(row["why"])} for row in rows]
+
+
+def _one_seed(rows):
+    return {row["seeds"] for row in rows} == {"1 and 1"}
 
 
 def _words(text, small=""):
@@ -148,7 +196,7 @@ def _run(results):
                 line.append("<td class=none>·</td>")
                 continue
             done, planned = done + progress.done, planned + progress.planned
-            mark = "<sup>†</sup>" if progress.faults else ""
+            mark = f"<sup>{MARK}</sup>" if progress.faults else ""
             remark = "; ".join(progress.faults) or progress.failure
             title = f' title="{html.escape(remark, quote=True)}"' if remark else ""
             text = f"{progress.done}/{progress.planned}{mark}"
@@ -170,7 +218,17 @@ def _run(results):
         f"(method × architecture × data × seed){': ' * bool(settings)}{settings}. "
         "Each field: seeds done of those planned; · not planned; † did not converge.</p>"
         + html_table(head, lines)
+        + _calls(results)
     )
+
+
+def _calls(results):
+    """The commands that made the run, where its folder knows them."""
+    lines = [
+        [_words(row["date"]), _words(row["command"]), _words(row["version"])]
+        for row in results.rows["calls.csv"]
+    ]
+    return html_table(["date", "command", "version"], lines) if lines else ""
 
 
 def _figure(figure):

@@ -29,6 +29,11 @@ _SCHEMAS = {
         ("frame", "keypoint", "x", "y", "label_x", "label_y"),
     ),
     "temporal.csv": ((*CELL, "source", "metric", "value"), ("value", "low", "high")),
+    "costs.csv": (
+        ("method", "seconds_per_step", "ratio", "cpu_ratio", "machine"),
+        ("seconds_per_step", "ratio", "cpu_ratio"),
+    ),
+    "calls.csv": (("date", "command", "version"), ()),
 }
 _CELL_NUMBERS = (
     "steps",

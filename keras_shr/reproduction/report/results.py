@@ -9,12 +9,14 @@ import numpy as np
 from keras_shr.errors import DataError
 from keras_shr.evaluation.bootstrap import Bootstrap
 from keras_shr.evaluation.protocol import SEEN, UNSEEN
-from keras_shr.reproduction.report.methods import BASELINE, in_order
+from keras_shr.reproduction.report.methods import BASELINE, in_order, label
 from keras_shr.reproduction.report.reading import CELL, FILES, read_rows
 from keras_shr.reproduction.report.statistics import Estimate, compare, pooled
 from keras_shr.reproduction.suites import MAIN
 
 ALL, CLEAN = "all", "clean"
+MARK = "†"
+"""Behind whatever had not converged."""
 _PLAIN = ("done", "not run")
 LOWEST_AUC = 0.70
 LARGEST_GAIN = 0.005
@@ -57,6 +59,8 @@ class Results:
         if not (self.folder / "cells.csv").is_file():
             raise DataError(f"{self.folder}: no cells.csv; give the folder that reproduce wrote")
         self.rows = {name: read_rows(self.folder, name) for name in FILES}
+        for row in self.rows["times.csv"]:  # as runs wrote it before 2026-12
+            row["device"] = row["device"].replace("CPU, 1 cores", "CPU, 1 core")
         cells = self.rows["cells.csv"]
         self.data = list(dict.fromkeys(row["data"] for row in cells))
         architectures = list(dict.fromkeys(row["architecture"] for row in cells))
@@ -238,6 +242,18 @@ class Results:
         if len(gains) < estimate.n:
             faults.append("the gain in the last fifth is not known")
         return Progress(max(len(cells), estimate.n), estimate.n, tuple(faults))
+
+    def name(self, method, data=None, architecture=None) -> str:
+        """A method's name for a figure, with a dagger where it had not converged.
+
+        Args:
+            method: its key.
+            data: a data set; None asks for all of them.
+            architecture: `main` by default.
+        """
+        places = self.data if data is None else [data]
+        found = [self.progress(method, place, architecture) for place in places]
+        return label(method) + f" {MARK}" * any(one.done and one.faults for one in found)
 
     def cell_rows(self, method, data, architecture=None) -> list[dict]:
         """Rows of cells.csv, one a seed."""

@@ -9,6 +9,7 @@ from keras_shr.reproduction.report.drawing import (
     BARS,
     PERCENT,
     Figure,
+    convergence_note,
     legend,
     not_run_marks,
     panel_title,
@@ -47,8 +48,8 @@ def fig6(results, folder) -> Figure:
             + [results.estimate(m, data, "auc", *group) for group in groups]
             for m in methods
         }
-        points(left, [*words, "all five"], moved)
-        points(right, ["clean", *words, "all five"], accuracy, PERCENT)
+        points(left, [*words, "all five"], moved, name=results.name)
+        points(right, ["clean", *words, "all five"], accuracy, PERCENT, results.name)
         not_run_marks(left, moved)
         not_run_marks(right, accuracy)
         values = [e.value for row in moved.values() for e in row if e and e.value > 0]
@@ -65,7 +66,7 @@ def fig6(results, folder) -> Figure:
     caption = (
         "R: mean squared displacement of the predicted keypoints between the clean and the "
         "perturbed picture. Never read it without AUC: a network that always answers the same "
-        f"point has R = 0. {BARS}{_missing(results, MODULES)}"
+        f"point has R = 0. {BARS}{_missing(results, MODULES)}{convergence_note(results, methods)}"
     )
     return Figure("fig6", title, caption, save_both(figure, folder, "fig6"))
 
@@ -123,7 +124,9 @@ def _curves(results, folder, key, title, caption, methods, promised):
             )
             band = value - bars[:, 0], value + bars[:, 1]
             axes.fill_between(THRESHOLDS, *band, color=style.color, alpha=0.12, linewidth=0)
-            areas.append((area.value, f"{PERCENT * area.value:.1f}  {style.label}", line))
+            areas.append(
+                (area.value, f"{PERCENT * area.value:.1f}  {results.name(method, data)}", line)
+            )
         # The legend ranks the methods; below the curves there may be no room for it.
         areas.sort(key=lambda item: -item[0])
         axes.legend(
@@ -143,6 +146,7 @@ def _curves(results, folder, key, title, caption, methods, promised):
         axes.set_ylabel("keypoints moved ≤ P px (%)")
         tidy(axes, "both")
     caption = f"{caption} Bands: as the bars of Figure 6.{_missing(results, promised)}"
+    caption += convergence_note(results, methods)
     return Figure(key, title, caption, save_both(figure, folder, key))
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from keras_shr.evaluation.summary import csv_text
 from keras_shr.evaluation.tables import table as html_table
 from keras_shr.reproduction.report.methods import architecture_label, data_label, label
+from keras_shr.reproduction.report.results import MARK
 from keras_shr.reproduction.suites import MAIN
 
 NOT_RUN = "not run"
-MARK = "†"
 FIELDS = (
     *("table", "source", "method", "architecture", "data", "metric", "group", "kind", "unit"),
     *("value", "spread", "low", "high", "seeds", "planned", "status", "remark"),

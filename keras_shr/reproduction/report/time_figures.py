@@ -8,12 +8,28 @@ from keras_shr.reproduction.report.drawing import (
     BARS,
     PERCENT,
     Figure,
-    legend,
+    convergence_note,
     panel_title,
-    panels,
     save_both,
 )
-from keras_shr.reproduction.report.methods import data_label, in_order, label, look
+from keras_shr.reproduction.report.methods import (
+    BASELINE,
+    MODULES,
+    OURS,
+    PAPER,
+    data_label,
+    in_order,
+    look,
+)
+
+_OF_THE_METHOD = {*MODULES, OURS, "rcc_hdhr", "hdhr_mst", "symmetric", "paper_supervised"}
+_PARTS = {
+    "parts of the method": lambda m: m in _OF_THE_METHOD,
+    "compared methods": lambda m: m not in _OF_THE_METHOD or m in (BASELINE, PAPER, OURS),
+}
+"""The panels of the training curves → whether a method is in one."""
+_FEW = 8
+"""So many methods have room in one panel."""
 
 
 def temporal(results, folder) -> Figure:
@@ -63,7 +79,7 @@ def temporal(results, folder) -> Figure:
                 fontsize=9,
             )
         axes.tick_params(axis="y", length=0)
-        axes.set_yticks(range(len(methods)), [label(m) for m in reversed(methods)])
+        axes.set_yticks(range(len(methods)), [results.name(m, data) for m in reversed(methods)])
         axes.set_xlim(left=0)
         axes.set_ylim(-0.6, len(methods) - 0.4)
         axes.set_xlabel("px of a 256-px crop, smaller is calmer")
@@ -74,6 +90,7 @@ def temporal(results, folder) -> Figure:
         "Jitter: how far a keypoint moves from frame to frame beyond its true motion; "
         "acceleration: what is left of its motion when even speed is taken out. Read it with AUC: "
         f"a network that answers a constant would not shake. {BARS}"
+        f"{convergence_note(results, in_order(row['method'] for row in rows))}"
     )
     return Figure("temporal", title, caption, save_both(figure, folder, "temporal"))
 
@@ -88,20 +105,48 @@ def curves(results, folder) -> Figure:
     data = [d for d in results.data if any(key[0] == d for key in found)]
     if not data:
         return Figure("curves", title, reason="there is no curves.csv")
-    figure, grid = panels(len(data), 5.0, 7.0)
-    for d, axes in zip(data, grid, strict=True):
-        for method in in_order(m for key, m in found if key == d):
+    parts = []
+    for d in data:
+        methods = in_order(m for key, m in found if key == d)
+        if len(methods) <= _FEW:
+            parts.append((d, "", methods))
+            continue
+        for words, wanted in _PARTS.items():
+            if some := [m for m in methods if wanted(m)]:
+                parts.append((d, f": {words}", some))
+    columns = min(2, len(parts))
+    lines = -(-len(parts) // columns)
+    figure = new_figure(8.0 * columns, 4.8 * lines)
+    grid = figure.subplots(lines, columns, squeeze=False).ravel()
+    for axes in grid[len(parts) :]:
+        axes.set_axis_off()
+    for (d, words, methods), axes in zip(parts, grid, strict=False):
+        last_values = []
+        for method in methods:
             style, values = look(method), found[d, method]
             steps = sorted(values)
-            axes.plot(
+            means = [PERCENT * np.mean(values[step]) for step in steps]
+            (line,) = axes.plot(
                 steps,
-                [PERCENT * np.mean(values[step]) for step in steps],
+                means,
                 color=style.color,
                 linestyle=style.line,
                 marker=style.marker,
-                markersize=4,
-                label=style.label,
+                markersize=5,
+                linewidth=1.5,
             )
+            last_values.append((means[-1], f"{means[-1]:.1f}  {results.name(method, d)}", line))
+        last_values.sort(key=lambda item: -item[0])  # as the lines lie at their ends
+        axes.legend(
+            [line for _, _, line in last_values],
+            [text for _, text, _ in last_values],
+            title="at the end (%)",
+            alignment="left",
+            loc="upper left",
+            bbox_to_anchor=(1.01, 1.0),
+            frameon=False,
+            handlelength=3,
+        )
         last = max(max(values) for key, values in found.items() if key[0] == d)
         axes.axvspan(0.8 * last, last, color="0.94", zorder=0)
         axes.axhline(70, color="0.5", linewidth=0.9, linestyle="--")
@@ -109,11 +154,11 @@ def curves(results, folder) -> Figure:
         axes.set_xlim(left=0)
         axes.set_xlabel("step")
         axes.set_ylabel("AUC of clean validation pictures (%)")
-        panel_title(axes, data_label(d))
+        panel_title(axes, f"{data_label(d)}{words}")
         tidy(axes)
-    legend(figure, grid, 5)
     caption = (
         "Mean over seeds. Grey: the last fifth of training; dashed: the 70 % that the baseline has "
-        "to reach before a comparison counts."
+        "to reach before a comparison counts. Methods in the order of their ends."
+        f"{convergence_note(results, {m for _, m in found})}"
     )
     return Figure("curves", title, caption, save_both(figure, folder, "curves"))
