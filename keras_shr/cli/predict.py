@@ -1,14 +1,14 @@
 """Predict keypoints of pictures, folders, a video or a camera.
 
-keras-shr predict runs/hand/best.keras photo.jpg more_photos --output predictions --search
+keras-shr predict runs/hand/best.keras photo.jpg more_photos --output predictions
 keras-shr predict runs/hand/best.keras clip.mp4 --output predictions --filter one-euro
 keras-shr predict runs/hand/best.keras webcam --output predictions --seconds 10
 
 Writes predictions.json (COCO keypoints; file names as below the folder that holds all pictures) and
 the pictures or the video with the skeleton drawn in. A picture that cannot be read is named and
-skipped, and the exit status is 1. Without --boxes the whole picture is looked at, or with --search
-the likeliest place in it; a video is searched and then followed from frame to frame, a camera until
-Ctrl+C. What lies in the output folder is no source.
+skipped, and the exit status is 1. Without --boxes the likeliest place in a picture is searched, one
+for each picture; a video is searched and then followed from frame to frame, a camera until Ctrl+C.
+With --whole nothing is searched. What lies in the output folder is no source.
 """
 
 import sys
@@ -32,15 +32,15 @@ def add_arguments(parser):
         "frame's one",
     )
     parser.add_argument(
-        "--search",
+        "--whole",
         action="store_true",
-        help="find the subject in pictures without a box, at 40 looks each",
+        help="look once at each whole picture or frame without a box, and do not search (about 40 "
+        "looks) or follow: for what fills the picture",
     )
     parser.add_argument("--padding", type=float, default=1.25, help="on the longer side of a box")
     parser.add_argument("--heatmaps", action="store_true", help="draw the heatmaps beside")
     parser.add_argument("--no-pictures", action="store_true", help="write predictions.json only")
     parser.add_argument("--filter", choices=("one-euro",), help="smooth a video's keypoints")
-    parser.add_argument("--whole-frames", action="store_true", help="do not follow in a video")
     parser.add_argument("--lost", type=float, help="give up a track below this mean score (0.1)")
     parser.add_argument("--seconds", type=float, help="stop a video or camera after this")
     parser.add_argument("--batch-size", type=int, default=32)
@@ -71,19 +71,15 @@ def _check_options(arguments, moving):
     """Refuses options that would have no effect."""
     if moving and len(arguments.sources) > 1:
         raise KerasShrError("give one video or camera at a time, and no pictures beside it")
-    for option in ("filter", "whole_frames", "lost", "seconds"):
-        given = getattr(arguments, option)
-        if not moving and given is not None and given is not False:
-            name = option.replace("_", "-")
-            raise KerasShrError(f"--{name} is for a video or camera; these are pictures")
-    if moving and arguments.search:
-        raise KerasShrError("--search is for pictures; a video is searched without it")
+    for option in ("filter", "lost", "seconds"):
+        if not moving and getattr(arguments, option) is not None:
+            raise KerasShrError(f"--{option} is for a video or camera; these are pictures")
     if arguments.heatmaps and arguments.no_pictures:
         raise KerasShrError("--heatmaps are drawn in the pictures; leave --no-pictures out")
-    if arguments.filter and arguments.whole_frames:
-        raise KerasShrError("--filter needs a track; leave --whole-frames out")
-    if arguments.lost is not None and arguments.whole_frames:
-        raise KerasShrError("--lost is for a track; leave --whole-frames out")
+    if arguments.filter and arguments.whole:
+        raise KerasShrError("--filter needs a track; leave --whole out")
+    if arguments.lost is not None and arguments.whole:
+        raise KerasShrError("--lost is for a track; leave --whole out")
     if arguments.lost is not None and not 0 <= arguments.lost <= 1:
         raise KerasShrError(f"--lost is {arguments.lost:g}; scores are 0 to 1")
     if arguments.seconds is not None and not arguments.seconds > 0:
@@ -114,8 +110,9 @@ def _pictures(predictor, output, arguments):
     boxes = boxes_of_files(arguments.boxes, names) if arguments.boxes else {}
     if arguments.boxes and len(boxes) < len(files):
         count = len(files) - len(boxes)
-        instead = "searched" if arguments.search else "whole ones"
-        print(f"{arguments.boxes}: no box for {count} pictures: {instead}", file=sys.stderr)
+        pictures = "1 picture" if count == 1 else f"{count} pictures"
+        instead = "looked at as a whole" if arguments.whole else "searched"
+        print(f"{arguments.boxes}: no box for {pictures}: {instead}", file=sys.stderr)
     drawings = _drawings(names.values())
     result, done, skipped = CocoJson(predictor.skeleton), 0, 0
 
@@ -125,7 +122,7 @@ def _pictures(predictor, output, arguments):
             try:
                 picture = read_image(path, max_pixels=predictor.max_pixels)
                 squares = predictor.squares(picture, boxes.get(path), str(path))
-                yield path, picture, None if arguments.search and path not in boxes else squares
+                yield path, picture, squares if arguments.whole or path in boxes else None
             except DataError as error:
                 skipped += 1
                 print(f"skipped: {error}", file=sys.stderr)
@@ -188,7 +185,7 @@ def _video(predictor, source, output, arguments):
     box = first_box(arguments.boxes, source) if arguments.boxes else None
     smooth = OneEuroFilter(video.frequency) if arguments.filter else None
     options = {} if arguments.lost is None else {"lost": arguments.lost}
-    if arguments.whole_frames:
+    if arguments.whole:
         options = {"lost": float("inf"), "search_every": 0}
     tracker = Tracker(predictor, box, filter=smooth, **options)
     result, began, last = CocoJson(predictor.skeleton), time.monotonic(), time.monotonic()

@@ -139,7 +139,7 @@ def test_boxes_of_one_of_two_pictures(model, tmp_path, capsys):
     arguments += ["--no-pictures", "--boxes", str(boxes)]
     boxes.write_text('{"more/a.png": [[20, 5, 90, 70], [30, 10, 70, 60]]}', encoding="utf-8-sig")
     assert main(arguments) == 0
-    assert "no box for 1 pictures" in capsys.readouterr().err
+    assert "no box for 1 picture: " in capsys.readouterr().err
     content = json.loads((tmp_path / "out" / "predictions.json").read_text())
     assert [a["image_id"] for a in content["annotations"]] == [1, 2, 2]
     (tmp_path / "out" / "predictions.json").unlink()
@@ -175,7 +175,7 @@ def test_a_video_is_followed_and_filtered(model, tmp_path, monkeypatch):
     assert len(content["annotations"]) == 10
     smooth = [np.reshape(a["keypoints"], (3, 3))[:, :2] for a in content["annotations"]]
     assert smooth[-1][:, 0].mean() < found[9][:, 0].mean()
-    assert main([*arguments, "--whole-frames", "--no-pictures"]) == 0
+    assert main([*arguments, "--whole", "--no-pictures"]) == 0
     content = json.loads((output / "predictions.json").read_text())
     assert len(content["annotations"]) == 12
     noted = []
@@ -190,7 +190,7 @@ def test_a_video_is_followed_and_filtered(model, tmp_path, monkeypatch):
     assert noted == [{"filter": None, "lost": 0.25}]
 
 
-@pytest.mark.parametrize("option", [[], ["--search"]])
+@pytest.mark.parametrize("option", [[], ["--whole"]])
 def test_a_picture_without_any_box_is_not_looked_at(model, tmp_path, option):
     """A detector found nothing in it; an empty list is no missing one."""
     Image.fromarray(lamps(90, 120, POINTS, 5)).save(tmp_path / "a.png")
@@ -207,15 +207,20 @@ def test_pictures_are_searched(model, tmp_path, capsys):
     Image.fromarray(lamps(400, 600, small, 4)).save(tmp_path / "a.png")
     Image.fromarray(lamps(90, 120, POINTS, 5)).save(tmp_path / "b.png")
     (tmp_path / "boxes.json").write_text('{"b.png": [[20, 5, 90, 70]]}')
-    arguments = ["predict", model, str(tmp_path / "a.png"), str(tmp_path / "b.png"), "--search"]
+    arguments = ["predict", model, str(tmp_path / "a.png"), str(tmp_path / "b.png")]
     arguments += ["--boxes", str(tmp_path / "boxes.json"), "--output", str(tmp_path / "out")]
     assert main(arguments) == 0
-    assert "no box for 1 pictures: searched" in capsys.readouterr().err
+    assert "no box for 1 picture: searched" in capsys.readouterr().err
     content = json.loads((tmp_path / "out" / "predictions.json").read_text())
     searched, given = content["annotations"]
     points = np.reshape(searched["keypoints"], (3, 3))[:, :2]
     np.testing.assert_allclose(points, small, atol=1.5)  # of the whole picture a pixel is 19
     assert np.abs(np.reshape(given["keypoints"], (3, 3))[:, :2] - POINTS).max() < 3
+    assert main([*arguments, "--whole"]) == 0
+    assert "no box for 1 picture: looked at as a whole" in capsys.readouterr().err
+    whole = json.loads((tmp_path / "out" / "predictions.json").read_text())["annotations"]
+    assert whole[1] == given
+    assert np.abs(np.reshape(whole[0]["keypoints"], (3, 3))[:, :2] - small).max() > 2
 
 
 @pytest.mark.parametrize(
@@ -229,14 +234,12 @@ def test_pictures_are_searched(model, tmp_path, capsys):
         (["a.png", "clip.mp4"], "one video or camera at a time"),
         (["empty"], "empty: no pictures"),
         (["a.png", "--seconds", "3"], "--seconds is for a video"),
-        (["a.png", "--whole-frames"], "--whole-frames is for a video"),
         (["a.png", "--heatmaps", "--no-pictures"], "leave --no-pictures out"),
         (["webcam", "--seconds", "0"], "--seconds is 0; it must be above 0"),
-        (["webcam", "--filter", "one-euro", "--whole-frames"], "--filter needs a track"),
-        (["webcam", "--lost", "0.3", "--whole-frames"], "--lost is for a track"),
+        (["webcam", "--filter", "one-euro", "--whole"], "--filter needs a track"),
+        (["webcam", "--lost", "0.3", "--whole"], "--lost is for a track"),
         (["webcam", "--lost", "30"], "--lost is 30; scores are 0 to 1"),
         (["a.png", "--lost", "0"], "--lost is for a video"),
-        (["webcam", "--search"], "--search is for pictures; a video is searched without it"),
         (["broken.jpg"], "none of the pictures could be read"),
     ],
 )

@@ -12,7 +12,7 @@ import keras_shr
 from keras_shr.data.images import SquareBox
 from keras_shr.errors import DataError, KerasShrError
 from keras_shr.models import PairedHeatmapModel
-from keras_shr.prediction import Predictor
+from keras_shr.prediction import Predictor, search
 
 
 @pytest.fixture(scope="module")
@@ -32,13 +32,27 @@ def test_crops_map_back(left, top, side, size, seed):
 
 def test_whole_pictures_of_any_shape(predictor):
     wide, tall = lamps(100, 160, POINTS, 6), lamps(160, 100, [(y, x) for x, y in POINTS], 6)
-    found = predictor.predict([wide, tall], heatmaps=True)
+    found = predictor.predict([wide, tall], heatmaps=True, whole=True)
     # The crop is 160 px wide, so a heatmap pixel is 5 px.
     np.testing.assert_allclose(found[0].keypoints[0, :, :2], POINTS, atol=2)
     np.testing.assert_allclose(found[1].keypoints[0, :, 1::-1], POINTS, atol=2)
     np.testing.assert_array_equal(found[0].boxes, [[0, -30, 160, 160]])
     assert found[0].heatmaps.shape == (1, 32, 32, 3)
     assert 0 < found[0].scores[0] <= 1
+
+
+def test_pictures_without_boxes_are_searched(predictor):
+    points = [(x / 4 + 300, y / 4 + 40) for x, y in POINTS]
+    picture = lamps(240, 400, points, 4)
+    whole = predictor(picture, whole=True).keypoints[0, :, :2]
+    assert np.abs(whole - points).max() > 2  # one look, at 12.5 px a heatmap pixel
+    found = predictor.predict([picture] * 3, [None, [[290, 30, 60, 40]], []], heatmaps=True)
+    for one in found[:2]:
+        np.testing.assert_allclose(one.keypoints[0, :, :2], points, atol=1.5)
+        assert one.heatmaps.shape == (1, 32, 32, 3)
+    assert [len(one.boxes) for one in found] == [1, 1, 0]
+    np.testing.assert_array_equal(found[0].boxes, search(predictor, picture).boxes)
+    np.testing.assert_array_equal(predictor(picture).keypoints, found[0].keypoints)
 
 
 def test_boxes_are_looked_at_closer(predictor):
@@ -57,7 +71,7 @@ def test_batches_do_not_change_the_answer():
     model = lamp_model()
     rng = np.random.default_rng(0)
     pictures = [rng.integers(0, 255, (40, 50, 3), dtype=np.uint8) for _ in range(5)]
-    several = [Predictor(model, batch_size=b).predict(pictures) for b in (2, 8)]
+    several = [Predictor(model, batch_size=b).predict(pictures, whole=True) for b in (2, 8)]
     for one, other in zip(*several, strict=True):
         np.testing.assert_allclose(one.keypoints, other.keypoints, atol=1e-3)
 
@@ -72,8 +86,8 @@ def test_a_single_picture_is_computed_once(monkeypatch):
 
     monkeypatch.setattr(predictor.model, "predict_on_batch", predict_on_batch)
     picture = lamps(40, 50, POINTS)
-    predictor(picture)
-    predictor.predict([picture] * 37)
+    predictor(picture, whole=True)
+    predictor.predict([picture] * 37, whole=True)
     assert seen == [1, 32, 8]
 
 
