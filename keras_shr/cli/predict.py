@@ -8,7 +8,8 @@ Writes predictions.json (COCO keypoints; file names as below the folder that hol
 the pictures or the video with the skeleton drawn in. A picture that cannot be read is named and
 skipped, and the exit status is 1. Without --boxes the likeliest place in a picture is searched, one
 for each picture; a video is searched and then followed from frame to frame, a camera until Ctrl+C.
-With --whole nothing is searched. What lies in the output folder is no source.
+With --whole nothing is searched. Something is found in every picture: the score, 0 to 1 and written
+into the drawing, says how sure the model is. What lies in the output folder is no source.
 """
 
 import sys
@@ -20,6 +21,7 @@ from keras_shr.errors import DataError, KerasShrError
 _AT_ONCE = 64
 _BYTES_AT_ONCE = 500_000_000  # of decoded pictures: 64 of a telephone would be 2.3 GB
 _WIDEST = 1280
+_UNSURE = 0.3  # mean scores below are mostly those of pictures without the subject
 
 
 def add_arguments(parser):
@@ -36,6 +38,19 @@ def add_arguments(parser):
         action="store_true",
         help="look once at each whole picture or frame without a box, and do not search (about 40 "
         "looks) or follow: for what fills the picture",
+    )
+    parser.add_argument(
+        "--min-score",
+        type=float,
+        default=0,
+        help="leave out what scores less on average (0). Below 0.3 there is probably nothing; a "
+        "search finds something likely everywhere, and 0.7 suits 'hand' then",
+    )
+    parser.add_argument(
+        "--visible",
+        type=float,
+        default=0,
+        help="keypoints that score less are marked as not seen in predictions.json: v 1 (0)",
     )
     parser.add_argument("--padding", type=float, default=1.25, help="on the longer side of a box")
     parser.add_argument("--heatmaps", action="store_true", help="draw the heatmaps beside")
@@ -80,8 +95,11 @@ def _check_options(arguments, moving):
         raise KerasShrError("--filter needs a track; leave --whole out")
     if arguments.lost is not None and arguments.whole:
         raise KerasShrError("--lost is for a track; leave --whole out")
-    if arguments.lost is not None and not 0 <= arguments.lost <= 1:
-        raise KerasShrError(f"--lost is {arguments.lost:g}; scores are 0 to 1")
+    for option in ("lost", "min_score", "visible"):
+        score = getattr(arguments, option)
+        if score is not None and not 0 <= score <= 1:
+            name = option.replace("_", "-")
+            raise KerasShrError(f"--{name} is {score:g}; scores are 0 to 1")
     if arguments.seconds is not None and not arguments.seconds > 0:
         raise KerasShrError(f"--seconds is {arguments.seconds:g}; it must be above 0")
 
@@ -114,7 +132,8 @@ def _pictures(predictor, output, arguments):
         instead = "looked at as a whole" if arguments.whole else "searched"
         print(f"{arguments.boxes}: no box for {pictures}: {instead}", file=sys.stderr)
     drawings = _drawings(names.values())
-    result, done, skipped = CocoJson(predictor.skeleton), 0, 0
+    result, done, skipped = CocoJson(predictor.skeleton, arguments.visible), 0, 0
+    kept = _Kept(arguments.min_score)
 
     def read():
         nonlocal skipped
@@ -134,6 +153,7 @@ def _pictures(predictor, output, arguments):
         for (path, picture, squares), prediction in zip(pictures, found, strict=True):
             if squares is None:
                 prediction = search(predictor, picture, arguments.heatmaps)
+            prediction = kept(prediction)
             result.add(names[path], picture.shape[:2], prediction)
             if not arguments.no_pictures:
                 drawn = annotated(picture, prediction, predictor.skeleton, _WIDEST)
@@ -144,7 +164,27 @@ def _pictures(predictor, output, arguments):
         raise KerasShrError("none of the pictures could be read")
     result.write(output / "predictions.json")
     print(f"{output / 'predictions.json'}: {len(files) - skipped} pictures, {skipped} skipped")
+    kept.say("picture", len(files) - skipped)
     return 1 if skipped else 0
+
+
+class _Kept:
+    """A prediction without what scores below `least`; counts the pictures that score too little."""
+
+    def __init__(self, least):
+        self.least, self.bar, self.low = least, max(least, _UNSURE), 0
+
+    def __call__(self, prediction):
+        self.low += bool(len(prediction.scores) and prediction.scores.max() < self.bar)
+        return prediction.at_least(self.least)
+
+    def say(self, what, count):
+        """A line where there is something to say of `count` pictures or frames."""
+        if self.low:
+            advice = f"probably nothing there; --min-score {_UNSURE:g} leaves them out"
+            instead = "left out" if self.least >= _UNSURE else advice
+            them = f"{self.low} of {count} {what}{'' if count == 1 else 's'}"
+            print(f"{them} scored below {self.bar:g}: {instead}")
 
 
 def _portions(pictures):
@@ -188,13 +228,18 @@ def _video(predictor, source, output, arguments):
     if arguments.whole:
         options = {"lost": float("inf"), "search_every": 0}
     tracker = Tracker(predictor, box, filter=smooth, **options)
-    result, began, last = CocoJson(predictor.skeleton), time.monotonic(), time.monotonic()
+    result, began, last = (
+        CocoJson(predictor.skeleton, arguments.visible),
+        time.monotonic(),
+        time.monotonic(),
+    )
+    kept = _Kept(arguments.min_score)
     with VideoWriter(output / f"{name}.mp4", video.frequency) as writer:
         try:
             for number, frame in enumerate(video):
                 if arguments.seconds is not None and _over(arguments, source, number, video, began):
                     break
-                found = tracker(frame, arguments.heatmaps)
+                found = kept(tracker(frame, arguments.heatmaps))
                 result.add(f"{name}-{number:06d}", frame.shape[:2], found)
                 if not arguments.no_pictures:
                     writer.write(annotated(frame, found, predictor.skeleton, frame.shape[1]))
@@ -208,6 +253,7 @@ def _video(predictor, source, output, arguments):
     video.close()
     result.write(output / "predictions.json")
     print(f"{output / 'predictions.json'}: {len(result.content['images'])} frames")
+    kept.say("frame", len(result.content["images"]))
     return 0
 
 

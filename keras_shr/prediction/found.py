@@ -32,3 +32,9 @@ class Prediction:
     def squares(self) -> list[SquareBox]:
         """`boxes` as what `Predictor.predict_squares` takes."""
         return [SquareBox(*map(float, row[:3])) for row in self.boxes]
+
+    def at_least(self, score) -> "Prediction":
+        """The boxes whose mean score is so much or more."""
+        kept = self.scores >= score
+        maps = None if self.heatmaps is None else self.heatmaps[kept]
+        return Prediction(self.keypoints[kept], self.boxes[kept], maps)

@@ -99,12 +99,61 @@ def test_a_box_holds_its_keypoints_even_in_one_place(tmp_path):
     result = CocoJson(SKELETON)
     points = np.full((2, 3, 3), [7, 9, 0.5], "float32")
     points[1, 0, :2] = 11, 10
-    result.add("a.png", (20, 30), Prediction(points, np.zeros((2, 4))))
+    boxes = np.array([[0, 0, 0, 0], [1, 2, 30, 30]])
+    result.add("a.png", (20, 30), Prediction(points, boxes))
     assert [a["bbox"] for a in result.content["annotations"]] == [[7, 9, 1, 1], [7, 9, 5, 2]]
+    assert [a["crop"] for a in result.content["annotations"]] == [[0, 0, 0, 0], [1, 2, 30, 30]]
     Image.new("RGB", (30, 20)).save(tmp_path / "a.png")
     result.write(tmp_path / "predictions.json")
     reader = open_data(f"coco:{tmp_path}/predictions.json?padding=1", size=40)
     np.testing.assert_allclose(reader[0].keypoints[:, :2], 19.5)  # the crop's middle
+
+
+def test_what_is_marked_as_seen():
+    """Not what lies outside the picture, whose pixels reach from -0.5 to half beyond the last."""
+    result = CocoJson(SKELETON, visible=0.4)
+    places = [(-0.5, 0), (29.5, 19.5), (-0.6, 0), (0, -0.6), (29.6, 0), (0, 19.6)]
+    points = np.array([(*place, 0.4) for place in places] + [(5, 5, 0.39)] * 3, "float32")
+    result.add("a.png", (20, 30), Prediction(points.reshape(3, 3, 3), np.zeros((3, 4))))
+    rows = np.concatenate([a["keypoints"] for a in result.content["annotations"]]).reshape(-1, 3)
+    assert rows[:, 2].tolist() == [2, 2, 1, 1, 1, 1, 1, 1, 1]
+    np.testing.assert_allclose(rows[:, :2], points[:, :2], atol=0.005)  # they keep their places
+    assert [a["num_keypoints"] for a in result.content["annotations"]] == [3, 3, 3]
+
+
+def test_keypoints_and_pictures_below_a_score(model, tmp_path, capsys):
+    """Lamps score near 1, a picture in which nothing stands out less than 0.3."""
+    Image.fromarray(lamps(80, 120, POINTS, 3)).save(tmp_path / "a.png")
+    for name in ("b.png", "c.png"):
+        Image.new("RGB", (120, 80), (90, 90, 90)).save(tmp_path / name)
+    output = tmp_path / "out"
+    arguments = ["predict", model, str(tmp_path), "--output", str(output), "--whole"]
+
+    def answers():
+        content = json.loads((output / "predictions.json").read_text())
+        assert [i["file_name"] for i in content["images"]] == ["a.png", "b.png", "c.png"]
+        return content["annotations"]
+
+    assert main(arguments) == 0
+    line = "2 of 3 pictures scored below 0.3: probably nothing there; --min-score 0.3 leaves them"
+    assert capsys.readouterr().out.splitlines()[-1] == f"{line} out"
+    assert [a["score"] < 0.3 for a in answers()] == [False, True, True]
+    drawn = np.asarray(Image.open(output / "b.jpg"))
+    assert main([*arguments, "--min-score", "0.3"]) == 0
+    assert "2 of 3 pictures scored below 0.3: left out\n" in capsys.readouterr().out
+    (only,) = answers()
+    assert only["score"] > 0.3
+    bare = np.asarray(Image.open(output / "b.jpg"))
+    assert (bare != drawn).any()  # its picture is there, without a skeleton
+    assert np.abs(np.diff(bare.astype(int), axis=0)).max() < 30
+    assert np.abs(np.diff(drawn.astype(int), axis=0)).max() > 100
+    assert main([*arguments, "--visible", "0.5"]) == 0
+    assert [a["keypoints"][2::3] for a in answers()] == [[2] * 3, [1] * 3, [1] * 3]
+    capsys.readouterr()
+    Image.fromarray(lamps(80, 120, POINTS, 3)).save(tmp_path / "b.png")
+    (tmp_path / "c.png").unlink()
+    assert main(arguments) == 0
+    assert "scored below" not in capsys.readouterr().out
 
 
 def test_boxes_from_a_file(model, tmp_path, capsys):
@@ -240,6 +289,8 @@ def test_pictures_are_searched(model, tmp_path, capsys):
         (["webcam", "--lost", "0.3", "--whole"], "--lost is for a track"),
         (["webcam", "--lost", "30"], "--lost is 30; scores are 0 to 1"),
         (["a.png", "--lost", "0"], "--lost is for a video"),
+        (["a.png", "--min-score", "30"], "--min-score is 30; scores are 0 to 1"),
+        (["a.png", "--visible", "nan"], "--visible is nan; scores are 0 to 1"),
         (["broken.jpg"], "none of the pictures could be read"),
     ],
 )
