@@ -5,11 +5,12 @@ keras-shr predict runs/hand/best.keras clip.mp4 --output predictions --filter on
 keras-shr predict runs/hand/best.keras webcam --output predictions --seconds 10
 
 Writes predictions.json (COCO keypoints; file names as below the folder that holds all pictures) and
-the pictures or the video with the skeleton drawn in. A picture that cannot be read is named and
-skipped, and the exit status is 1. Without --boxes the likeliest place in a picture is searched, one
-for each picture; a video is searched and then followed from frame to frame, a camera until Ctrl+C.
-With --whole nothing is searched. Something is found in every picture: the score, 0 to 1 and written
-into the drawing, says how sure the model is. What lies in the output folder is no source.
+the pictures or the video with the skeleton drawn in. A picture that cannot be read, such as a HEIC,
+is named and skipped, and the exit status is 1. Without --boxes the likeliest place in a picture is
+searched, one for each picture; a video is searched and then followed from frame to frame, a camera
+until Ctrl+C. With --whole nothing is searched. Something is found in every picture: the score, 0 to
+1 and written into the drawing, says how sure the model is. What lies in the output folder is no
+source.
 """
 
 import sys
@@ -123,17 +124,18 @@ def _pictures(predictor, output, arguments):
     from keras_shr.prediction.drawing import annotated
     from keras_shr.prediction.sources import picture_files, relative_names
 
-    files = picture_files(arguments.sources, besides=output)
+    files, unread = picture_files(arguments.sources, besides=output)
     names = relative_names(files)
     boxes = boxes_of_files(arguments.boxes, names) if arguments.boxes else {}
     if arguments.boxes and len(boxes) < len(files):
-        count = len(files) - len(boxes)
-        pictures = "1 picture" if count == 1 else f"{count} pictures"
+        missing = len(files) - len(boxes)
         instead = "looked at as a whole" if arguments.whole else "searched"
-        print(f"{arguments.boxes}: no box for {pictures}: {instead}", file=sys.stderr)
+        print(f"{arguments.boxes}: no box for {_counted(missing, 'picture')}: {instead}", file=sys.stderr)
     drawings = _drawings(names.values())
-    result, done, skipped = CocoJson(predictor.skeleton, arguments.visible), 0, 0
-    kept = _Kept(arguments.min_score)
+    for line in unread:
+        print(f"skipped: {line}", file=sys.stderr)
+    result, kept = CocoJson(predictor.skeleton, arguments.visible), _Kept(arguments.min_score)
+    done, skipped, count = 0, len(unread), len(files) + len(unread)
 
     def read():
         nonlocal skipped
@@ -159,13 +161,17 @@ def _pictures(predictor, output, arguments):
                 drawn = annotated(picture, prediction, predictor.skeleton, _WIDEST)
                 write_bytes(output / drawings[names[path]], encode_image(drawn))
         done += len(pictures)
-        print(f"{done + skipped} of {len(files)} pictures", file=sys.stderr)
-    if skipped == len(files):
+        print(f"{done + skipped} of {count} pictures", file=sys.stderr)
+    if skipped == count:
         raise KerasShrError("none of the pictures could be read")
     result.write(output / "predictions.json")
-    print(f"{output / 'predictions.json'}: {len(files) - skipped} pictures, {skipped} skipped")
-    kept.say("picture", len(files) - skipped)
+    print(f"{output / 'predictions.json'}: {_counted(done, 'picture')}, {skipped} skipped")
+    kept.say("picture", done)
     return 1 if skipped else 0
+
+
+def _counted(count, what):
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 class _Kept:
@@ -183,8 +189,7 @@ class _Kept:
         if self.low:
             advice = f"probably nothing there; --min-score {_UNSURE:g} leaves them out"
             instead = "left out" if self.least >= _UNSURE else advice
-            them = f"{self.low} of {count} {what}{'' if count == 1 else 's'}"
-            print(f"{them} scored below {self.bar:g}: {instead}")
+            print(f"{self.low} of {_counted(count, what)} scored below {self.bar:g}: {instead}")
 
 
 def _portions(pictures):
@@ -252,8 +257,9 @@ def _video(predictor, source, output, arguments):
                 raise
     video.close()
     result.write(output / "predictions.json")
-    print(f"{output / 'predictions.json'}: {len(result.content['images'])} frames")
-    kept.say("frame", len(result.content["images"]))
+    count = len(result.content["images"])
+    print(f"{output / 'predictions.json'}: {_counted(count, 'frame')}")
+    kept.say("frame", count)
     return 0
 
 

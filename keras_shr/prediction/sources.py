@@ -10,7 +10,16 @@ import numpy as np
 from keras_shr.errors import DataError, KerasShrError
 from keras_shr.files import replacing
 
-PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"}
+PICTURES = {
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"),
+    *(".ppm", ".pgm"),
+}
+OTHER_PICTURES = {
+    *(".heic", ".heif", ".avif", ".jxl", ".jp2", ".j2k", ".jpx", ".tga", ".psd", ".xcf", ".eps"),
+    *(".exr", ".hdr", ".dds", ".pcx", ".sgi", ".svg", ".raw", ".dng", ".cr2", ".cr3", ".nef"),
+    *(".arw", ".orf", ".raf", ".rw2", ".pef", ".srw"),
+}
+"""Ends of names of pictures that are not read, which therefore are named."""
 VIDEOS = {".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg"}
 _CAMERA = re.compile(r"webcam(?::(\d+))?$")
 
@@ -26,23 +35,29 @@ def is_video(path):
     return Path(path).suffix.lower() in VIDEOS
 
 
-def picture_files(words, besides=None) -> list[Path]:
+def picture_files(words, besides=None) -> tuple[list[Path], list[str]]:
     """The picture files that words name: files as they are, folders by what they hold, sorted.
 
-    A file that is named twice counts once.
+    A file that is named twice counts once. Hidden files, and what is plainly no picture, are left
+    alone in folders.
 
     Args:
         words: files and folders.
         besides: a folder whose files are left out wherever they are found: that of the output.
 
+    Returns:
+        The files, and for each picture or video that is not read a line: which, and what to do.
+
     Raises:
-        DataError: a word that is neither, or a folder without pictures.
+        DataError: a word that is neither, a folder without pictures, or none that is read.
     """
     found: dict[Path, Path] = {}
     for word in words:
         path = Path(word)
         if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in PICTURES)
+            known = PICTURES | OTHER_PICTURES | VIDEOS
+            inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in known)
+            inside = [p for p in inside if not _is_hidden(p.relative_to(path)) and p.is_file()]
             inside = [p for p in inside if not (besides and lies_in(p, besides))]
             if not inside:
                 raise DataError(f"{path}: no pictures; looked for {', '.join(sorted(PICTURES))}")
@@ -52,7 +67,27 @@ def picture_files(words, besides=None) -> list[Path]:
             raise DataError(f"{path}: no such file or folder (for a camera write webcam)")
         for file in inside:
             found.setdefault(file.resolve(), file)
-    return list(found.values())
+    advice = {file: _not_read(file) for file in found.values()}
+    files = [file for file, line in advice.items() if not line]
+    lines = [line for line in advice.values() if line]
+    if not files:
+        more = f" (and {len(lines) - 1} more like it)" if len(lines) > 1 else ""
+        raise DataError(f"{lines[0]}{more}")
+    return files, lines
+
+
+def _is_hidden(path):
+    return any(part.startswith(".") for part in path.parts)
+
+
+def _not_read(file):
+    """A line where a file is a picture or video that would not be read, else ""."""
+    end = file.suffix.lower()
+    if end in VIDEOS:
+        return f"{file}: a video; give it by itself"
+    if end in OTHER_PICTURES:
+        return f"{file}: {end} pictures are not read; convert it to JPEG or PNG"
+    return ""
 
 
 def lies_in(path, folder) -> bool:

@@ -363,4 +363,32 @@ def test_sources(tmp_path):
     assert camera_number("webcams") is None
     for name in ("b.png", "a.JPG", "c.txt"):
         (tmp_path / name).touch()
-    assert [p.name for p in picture_files([tmp_path])] == ["a.JPG", "b.png"]
+    files, unread = picture_files([tmp_path])
+    assert [p.name for p in files] == ["a.JPG", "b.png"]
+    assert unread == []
+
+
+def test_what_is_in_a_folder_is_read_named_or_plainly_no_picture(model, tmp_path, capsys):
+    folder = tmp_path / "pictures"
+    (folder / ".thumbnails").mkdir(parents=True)
+    Image.fromarray(lamps(80, 120, POINTS, 5)).save(folder / "a.png")
+    left_alone = ("._a.jpg", ".thumbnails/a.png", "a.txt", "b.json", "README.md", "index.jsonl")
+    named = ("IMG_1.HEIC", "b.avif", "clip.MOV", "d.tga")
+    for name in left_alone + named:
+        (folder / name).write_bytes(b"x")
+    arguments = ["predict", model, str(folder), "--output", str(tmp_path / "out")]
+    assert main(arguments) == 1
+    printed = capsys.readouterr()
+    assert printed.out.startswith(f"{tmp_path / 'out' / 'predictions.json'}: 1 picture, 4 skipped")
+    lines = [line for line in printed.err.splitlines() if line.startswith("skipped: ")]
+    advice = "pictures are not read; convert it to JPEG or PNG"
+    assert lines == [
+        f"skipped: {folder / 'IMG_1.HEIC'}: .heic {advice}",
+        f"skipped: {folder / 'b.avif'}: .avif {advice}",
+        f"skipped: {folder / 'clip.MOV'}: a video; give it by itself",
+        f"skipped: {folder / 'd.tga'}: .tga {advice}",
+    ]
+    assert "5 of 5 pictures" in printed.err
+    (folder / "a.png").unlink()
+    assert main(arguments) == 1
+    assert f"IMG_1.HEIC: .heic {advice} (and 3 more like it)" in capsys.readouterr().err
