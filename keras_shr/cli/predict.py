@@ -9,8 +9,10 @@ the pictures or the video with the skeleton drawn in. A picture that cannot be r
 is named and skipped, and the exit status is 1. Without --boxes the likeliest place in a picture is
 searched, one for each picture; a video is searched and then followed from frame to frame, a camera
 until Ctrl+C. With --whole nothing is searched. Something is found in every picture: the score, 0 to
-1 and written into the drawing, says how sure the model is. What lies in the output folder is no
-source.
+1 and written into the drawing, says how sure the model is.
+
+A video is written for browsers: H.264 in .mp4 where OpenCV can, else VP8 in .webm (else MPEG-4 in
+.mp4, which they do not play). What lies in the output folder is no source.
 """
 
 import sys
@@ -130,7 +132,10 @@ def _pictures(predictor, output, arguments):
     if arguments.boxes and len(boxes) < len(files):
         missing = len(files) - len(boxes)
         instead = "looked at as a whole" if arguments.whole else "searched"
-        print(f"{arguments.boxes}: no box for {_counted(missing, 'picture')}: {instead}", file=sys.stderr)
+        print(
+            f"{arguments.boxes}: no box for {_counted(missing, 'picture')}: {instead}",
+            file=sys.stderr,
+        )
     drawings = _drawings(names.values())
     for line in unread:
         print(f"skipped: {line}", file=sys.stderr)
@@ -233,13 +238,9 @@ def _video(predictor, source, output, arguments):
     if arguments.whole:
         options = {"lost": float("inf"), "search_every": 0}
     tracker = Tracker(predictor, box, filter=smooth, **options)
-    result, began, last = (
-        CocoJson(predictor.skeleton, arguments.visible),
-        time.monotonic(),
-        time.monotonic(),
-    )
-    kept = _Kept(arguments.min_score)
-    with VideoWriter(output / f"{name}.mp4", video.frequency) as writer:
+    result = CocoJson(predictor.skeleton, arguments.visible)
+    kept, began, last = _Kept(arguments.min_score), time.monotonic(), time.monotonic()
+    with VideoWriter(output / name, video.frequency) as writer:
         try:
             for number, frame in enumerate(video):
                 if arguments.seconds is not None and _over(arguments, source, number, video, began):
@@ -258,7 +259,8 @@ def _video(predictor, source, output, arguments):
     video.close()
     result.write(output / "predictions.json")
     count = len(result.content["images"])
-    print(f"{output / 'predictions.json'}: {_counted(count, 'frame')}")
+    drawn = f", {writer.path}" if count and not arguments.no_pictures else ""
+    print(f"{output / 'predictions.json'}{drawn}: {_counted(count, 'frame')}")
     kept.say("frame", count)
     return 0
 

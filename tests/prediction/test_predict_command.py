@@ -1,6 +1,7 @@
 """`keras-shr predict` on files it has never seen."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from prediction_helpers import POINTS, SKELETON, lamp_model, lamps
 
 from keras_shr.cli import main, predict
 from keras_shr.data import open_data
+from keras_shr.errors import KerasShrError
 from keras_shr.prediction import Prediction, Tracker, sources
 from keras_shr.prediction.coco_json import CocoJson
 from keras_shr.prediction.sources import Video, VideoWriter, camera_number, picture_files
@@ -215,7 +217,8 @@ def test_a_video_is_followed_and_filtered(model, tmp_path, monkeypatch):
     content = json.loads((output / "predictions.json").read_text())
     found = [np.reshape(a["keypoints"], (3, 3))[:, :2] for a in content["annotations"]]
     assert np.abs(np.array(found[3:]) - truth[3:]).max() < 6
-    frames = list(Video(output / "clip.mp4"))
+    (drawn,) = output.glob("clip.*")
+    frames = list(Video(drawn))
     assert len(frames) == 12
     assert frames[0].shape == (240, 320, 3)
     # The filter lags behind the motion; --seconds counts those of the film.
@@ -343,11 +346,55 @@ def test_ctrl_c_ends_a_camera_and_discards_a_film(model, tmp_path, monkeypatch, 
         content = json.loads((tmp_path / "out" / "predictions.json").read_text())
         assert len(content["images"]) == 3
         monkeypatch.undo()
-        assert len(list(Video(tmp_path / "out" / "webcam-0.mp4"))) == 3
+        (drawn,) = (tmp_path / "out").glob("webcam-0.*")
+        assert len(list(Video(drawn))) == 3
     else:
         assert status == 130
         assert capsys.readouterr().err.endswith("keras-shr predict: interrupted\n")
         assert not list((tmp_path / "out").iterdir())
+
+
+PLAYED = {".mp4": b"avc1", ".webm": b"V_VP8"}  # by browsers: what such a file has in its header
+
+
+def write_film(path):
+    with VideoWriter(path, 25) as writer:
+        for x in range(8):
+            writer.write(lamps(48, 64, [(20 + 2 * x, 20)] * 3, 4))
+    return writer.path
+
+
+def test_browsers_play_what_is_written(tmp_path, capfd):
+    path = write_film(tmp_path / "clip.of.mine")
+    assert path.with_suffix("").name == "clip.of.mine"
+    assert PLAYED[path.suffix] in path.read_bytes()
+    assert capfd.readouterr().err == ""  # FFmpeg complains of the codecs that it lacks
+    print("still there", file=sys.stderr)
+    assert "still there" in capfd.readouterr().err
+    video = Video(path)
+    assert (video.frequency, video.count) == (25, 8)
+    lit = [np.argmax(frame[20].sum(-1)) for frame in video]
+    np.testing.assert_allclose(lit, 20 + 2 * np.arange(8), atol=1)
+
+
+@pytest.mark.parametrize(
+    ("able", "name", "content"),
+    [
+        ({"mp4v"}, "clip.mp4", b"mp4v"),
+        ({"VP80", "mp4v"}, "clip.webm", b"V_VP8"),
+        (set(), None, None),
+    ],
+)
+def test_what_opencv_cannot_write(tmp_path, monkeypatch, able, name, content):
+    monkeypatch.setattr(sources, "_can_write", lambda end, code, *_: code in able)
+    if name is None:
+        with pytest.raises(KerasShrError, match="clip: OpenCV cannot write this video"):
+            write_film(tmp_path / "clip")
+        assert not list(tmp_path.iterdir())
+        return
+    assert write_film(tmp_path / "clip").name == name
+    assert content in (tmp_path / name).read_bytes()
+    assert write_film(tmp_path / "other.mp4").name == "other.mp4"  # as it is called
 
 
 def test_a_file_that_is_no_video(model, tmp_path, capfd):
