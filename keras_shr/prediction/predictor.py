@@ -80,8 +80,10 @@ class Predictor:
         """Keypoints of pictures.
 
         Args:
-            pictures: several pictures, each an array, uint8 `(height, width, 3)`, the path of a
-                file or a Pillow image; the last two in any mode and turned as their EXIF says.
+            pictures: several pictures, each an array, uint8 `(height, width)` or `(height, width,
+                1 to 4)` (grey, grey and opacity, RGB, RGBA), the path of a file or a Pillow image;
+                the last two in any mode and turned as their EXIF says. What is transparent lies
+                over black.
             boxes: for each picture None or `(count, 4)` rows of x, y, width, height. None searches
                 the likeliest place at about 40 looks (`keras_shr.prediction.search`).
             heatmaps: keep the heatmaps too.
@@ -94,7 +96,7 @@ class Predictor:
         Raises:
             DataError: naming the picture that is none, or the box that is not as above.
         """
-        one = isinstance(pictures, str) or getattr(pictures, "ndim", None) == 3
+        one = isinstance(pictures, str) or getattr(pictures, "ndim", None) in (2, 3)
         if one or not isinstance(pictures, Iterable):
             raise DataError(
                 f"predict takes a list of pictures and got one {_kind(pictures)}; "
@@ -192,13 +194,17 @@ class Predictor:
         if isinstance(picture, Image.Image) and all(picture.size):
             with named_picture_errors(f"picture {number}"):  # its pixels are read only now
                 return to_rgb(ImageOps.exif_transpose(picture))
-        fits = isinstance(picture, np.ndarray) and picture.dtype == np.uint8
-        if not fits or picture.ndim != 3 or picture.shape[2] != 3 or not picture.size:
+        fits = isinstance(picture, np.ndarray) and picture.dtype == np.uint8 and picture.size
+        channels = picture.shape[2:] if fits else ()
+        if not fits or picture.ndim < 2 or channels not in ((), (1,), (2,), (3,), (4,)):
             raise DataError(
-                f"picture {number} is {_kind(picture)}, expected uint8 (height, width, 3), the "
-                "path of a file or a Pillow image"
+                f"picture {number} is {_kind(picture)}, expected uint8 (height, width) or (height, "
+                "width, 1 to 4), the path of a file or a Pillow image"
             )
-        return picture
+        if channels == (3,):
+            return picture
+        picture = picture[..., 0] if channels == (1,) else picture
+        return to_rgb(Image.fromarray(np.ascontiguousarray(picture)))
 
 
 def _kind(picture):

@@ -113,6 +113,19 @@ def test_files_of_every_mode(predictor, tmp_path, mode):
     assert np.abs(keypoints[1, :2] - [20, 40]).max() < 3
 
 
+@pytest.mark.parametrize("mode", ["L", "LA", "RGBA"])
+def test_arrays_of_any_channels_are_taken_as_files_are(predictor, tmp_path, mode):
+    picture = Image.fromarray(lamps(64, 64, [(20, 40)] * 3, 5)).convert(mode)
+    if "A" in mode:
+        picture.putalpha(Image.fromarray(lamps(64, 64, [(24, 40)] * 3, 5)[..., 0]))
+    picture.save(tmp_path / "a.png")
+    expected = predictor(tmp_path / "a.png", whole=True).keypoints
+    array = np.asarray(picture)
+    for same in [array, array[..., None]] if array.ndim == 2 else [array, array.copy(order="F")]:
+        np.testing.assert_array_equal(predictor(same, whole=True).keypoints, expected)
+    assert np.abs(expected[0, 1, :2] - [20, 40]).max() < 4
+
+
 def test_exif_rotation_is_applied(predictor, tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # shown turned by a quarter, clockwise
@@ -154,7 +167,7 @@ def test_errors(predictor, tmp_path):
 
 def test_what_is_no_picture_is_named_and_what_is_one_too(predictor, tmp_path):
     picture = lamps(32, 32, POINTS)
-    accepted = r"expected uint8 \(height, width, 3\), the path of a file or a Pillow image$"
+    accepted = r"expected uint8 \(height, width\), .* the path of a file or a Pillow image$"
     for wrong, named in (
         ([picture, picture], "is list,"),
         (keras.ops.convert_to_tensor(picture), "Tensor|Array"),
@@ -162,7 +175,9 @@ def test_what_is_no_picture_is_named_and_what_is_one_too(predictor, tmp_path):
         (b"photo.jpg", "bytes b'photo.jpg'"),
         (Image.new("RGB", (0, 5)), "Image"),
         (picture[None], r"uint8 \(1, 32, 32, 3\)"),
-        (picture[..., 0], r"uint8 \(32, 32\)"),
+        (picture[0, :, 0], r"uint8 \(32,\)"),
+        (np.zeros((32, 32, 5), np.uint8), r"uint8 \(32, 32, 5\)"),
+        (np.zeros((32, 0, 1), np.uint8), r"uint8 \(32, 0, 1\)"),
     ):
         with pytest.raises(DataError, match=rf"^picture 0 .*({named}).* {accepted}"):
             predictor(wrong)
@@ -178,7 +193,14 @@ def test_what_is_no_picture_is_named_and_what_is_one_too(predictor, tmp_path):
 
 
 def test_one_picture_where_several_are_expected(predictor, tmp_path):
-    for one in ("photo.jpg", tmp_path / "photo.jpg", lamps(32, 32, POINTS), Image.new("L", (9, 9))):
+    picture = lamps(32, 32, POINTS)
+    for one in (
+        "photo.jpg",
+        tmp_path / "photo.jpg",
+        picture,
+        picture[..., 0],
+        Image.new("L", (9, 9)),
+    ):
         with pytest.raises(DataError, match=r"a list of pictures and got one .*; for a"):
             predictor.predict(one)
     assert len(predictor.predict(np.stack([lamps(32, 32, POINTS)] * 2))) == 2
