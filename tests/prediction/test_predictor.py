@@ -167,7 +167,7 @@ def test_errors(predictor, tmp_path):
 
 def test_what_is_no_picture_is_named_and_what_is_one_too(predictor, tmp_path):
     picture = lamps(32, 32, POINTS)
-    accepted = r"expected uint8 \(height, width\), .* the path of a file or a Pillow image$"
+    accepted = r"expected uint8 \(height, width\) or .* the path of a file or a Pillow image$"
     for wrong, named in (
         ([picture, picture], "is list,"),
         (keras.ops.convert_to_tensor(picture), "Tensor|Array"),
