@@ -103,9 +103,12 @@ def prepare(environment):
 
 
 def test(environment, everything, arguments):
-    """The suite on TensorFlow, then on JAX with TensorFlow hidden; slow tests if `everything`."""
+    """The suite on TensorFlow, then on JAX with TensorFlow hidden; `everything`: slow tests too."""
     pytest = [program(environment, "python"), "-m", "pytest"]
-    if not everything:
+    if everything:  # what their tests need, which would be skipped
+        with_extra(environment, "notebooks", "nbclient, nbformat, ipykernel, ipywidgets")
+        with_extra(environment, "app", "gradio")
+    else:
         pytest += ["-m", "not slow"]
     if not everything and not arguments and (os.cpu_count() or 1) > 1:
         # Two processes, whose files keep their fixtures; slow tests start several by themselves.

@@ -61,7 +61,7 @@ def ways(predictor):
         return way
 
     return {
-        "whole picture": lambda picture, empty, points: predictor(picture),
+        "whole picture": lambda picture, empty, points: predictor(picture, whole=True),
         "search": lambda picture, empty, points: search(predictor, picture),
         "box given": boxed,
         "tracker, whole frames": tracked(0),

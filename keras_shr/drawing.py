@@ -82,6 +82,36 @@ class Canvas:
         rim = max(1, round(0.3 * self.line))
         self._draw.ellipse((x - r, y - r, x + r, y + r), color, BLACK, rim)
 
+    def square(self, box, color, width=0.4) -> None:
+        """The outline of a `SquareBox`, as much of it as lies in the picture.
+
+        Args:
+            box: `SquareBox` in pixels of the image.
+            color: red, green, blue, 0 to 255.
+            width: of the line: factor on the canvas's line.
+        """
+        corners = [v * self.scale for v in (box.left, box.top)]
+        corners += [v + max(box.side * self.scale - 1, 0) for v in corners]
+        thick = max(1, round(self.line * width))
+        for shade, rim in ((BLACK, thick), (color, 0)):  # a dark rim, as around bones
+            grown = [c + sign * rim for c, sign in zip(corners, (-1, -1, 1, 1), strict=True)]
+            self._draw.rectangle(grown, None, shade, thick + 2 * rim)
+
+    def label(self, point, text) -> None:
+        """A short text on a dark ground, moved into the picture where it would leave it.
+
+        Args:
+            point: x, y in pixels of the image: its left upper corner.
+            text: one line.
+        """
+        size = _OVERSAMPLE * max(11, round(self.size[0] / 45))
+        _, _, right, bottom = font(size).getbbox(text)
+        room, pad = np.array(self._image.size), size // 4
+        wanted = np.array([right, bottom]) + 2 * pad
+        left, top = np.clip(self._at(point), 0, np.maximum(room - wanted, 0))
+        self._draw.rectangle((left, top, left + wanted[0], top + wanted[1]), BLACK)
+        self._draw.text((left + pad, top + pad), text, WHITE, font(size))
+
     def skeleton(self, keypoints, skeleton, color=None, width=1.0, dots=True, outline=True) -> None:
         """Bones and joints; rows that are NaN, or unlabelled (third column 0), are left out.
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from keras_shr import drawing
+from keras_shr.data.images import SquareBox
 from keras_shr.skeletons import HAND_21, Skeleton
 
 GREY = np.full((64, 64, 3), 100, np.uint8)
@@ -58,3 +59,29 @@ def test_strip_holds_all_pictures(title):
     sheet = drawing.strip([GREY, GREY], ["one", "two\nlines"], title)
     assert sheet.shape[1] == 64 + 8 + 64
     assert (sheet[30:60, 20] == 100).all()
+
+
+def test_a_square_has_its_edges_where_it_is():
+    canvas = drawing.Canvas(GREY, 640)
+    canvas.square(SquareBox(16, 8, 32), drawing.WHITE)
+    rows, columns = np.nonzero((canvas.image() > 200).all(-1))
+    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (80, 399, 160, 479)
+    assert not (canvas.image()[90:390, 170:470] != 100).any()
+
+
+@pytest.mark.parametrize("side", [1, 400])
+def test_a_square_of_any_size_can_be_drawn(side):
+    canvas = drawing.Canvas(np.full((300, 4000, 3), 100, np.uint8), 1280)
+    canvas.square(SquareBox(-50, -50, side), drawing.WHITE)
+    assert ((canvas.image() > 150).any()) == (side == 400)
+
+
+@pytest.mark.parametrize("point", [(-500, -500), (5, 7), (63, 63), (900, 900)])
+def test_a_label_lies_in_the_picture(point):
+    canvas = drawing.Canvas(GREY, 256)
+    canvas.label(point, "0.83")
+    changed = np.argwhere((canvas.image() != 100).any(-1))
+    assert np.ptp(changed, axis=0).min() > 8  # all of it
+    wanted = np.clip((np.array(point[::-1]) + 0.5) * 4, 0, 256 - 1 - np.ptp(changed, axis=0))
+    np.testing.assert_allclose(changed.min(0), wanted, atol=2)
+    drawing.Canvas(GREY[:2, :2], 4).label(point, "0.83")  # none that is too small for it

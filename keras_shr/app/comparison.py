@@ -147,7 +147,7 @@ class Comparer:
         return self._perturber.perturb(kind, severity, clean[None], [seed])[0]
 
     def _ask(self, name, clean, perturbed):
-        before, after = self.predictors[name].predict([clean, perturbed], heatmaps=True)
+        before, after = self.predictors[name].predict([clean, perturbed], heatmaps=True, whole=True)
         moved = displacements(before.keypoints, after.keypoints, scale=self.protocol.scale)
         return Answer(
             name,

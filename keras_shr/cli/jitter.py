@@ -6,8 +6,10 @@ keras-shr jitter hand --video "folder:frames?split=video" --output jitter
 
 With labels (rendered motion, or a data set of consecutive frames whose groups are the clips) true
 motion is taken out (jitter) and accuracy is reported too, because a filter buys steadiness with
-delay. A video file has none: there the acceleration of the followed keypoints is all there is. In
-px of a 256-px crop. Writes jitter.csv and jitter.png.
+delay. A video file has none. What needs no labels: acceleration, which real motion has too, and
+path_deviation, the mean distance of a keypoint from a parabola through the five frames around it,
+which takes most of the motion out (what wanders slowly does not count). In px of a 256-px crop.
+Writes jitter.csv and jitter.png.
 """
 
 import sys
@@ -37,6 +39,7 @@ def run(arguments):
     from keras_shr.evaluation.predictor import load_models
     from keras_shr.evaluation.summary import csv_text
     from keras_shr.files import check_writable, write_text
+    from keras_shr.prediction import Predictor
     from keras_shr.prediction.jitter_report import FIELDS, draw_tracks, jitter_report
 
     check_writable(arguments.output)
@@ -55,7 +58,8 @@ def run(arguments):
     output = Path(arguments.output)
     output.mkdir(parents=True, exist_ok=True)
     write_text(output / "jitter.csv", csv_text(rows, FIELDS))
-    name = f"keypoint {arguments.keypoint}"
+    name = Predictor(next(iter(models.values()))).skeleton.keypoints[arguments.keypoint]
+    name = name.replace("_", " ")
     draw_tracks(output / "jitter.png", clips, tracks, arguments.keypoint, name)
     print(table(rows))
     print(f"{output / 'jitter.csv'}, {output / 'jitter.png'}")
@@ -69,8 +73,8 @@ def table(rows):
     for row in rows:
         lines.setdefault((row["model"], row["filter"]), {})[row["metric"]] = row["value"]
     width = max(len(model) for model, _ in lines) + 2
-    text = [f"{'model':{width}}{'filter':10}" + "".join(f"{m:>20}" for m in metrics)]
+    text = [f"{'model':{width}}{'filter':10}" + "".join(f"{m:>22}" for m in metrics)]
     for (model, kind), values in lines.items():
-        shown = "".join(f"{values[m]:20.3f}" for m in metrics)
+        shown = "".join(f"{values[m]:22.3f}" for m in metrics)
         text.append(f"{model:{width}}{kind:10}{shown}")
     return "\n".join(text)

@@ -1,14 +1,18 @@
 """Predict keypoints of pictures, folders, a video or a camera.
 
-keras-shr predict runs/hand/best.keras photo.jpg more_photos --output predictions --search
+keras-shr predict runs/hand/best.keras photo.jpg more_photos --output predictions
 keras-shr predict runs/hand/best.keras clip.mp4 --output predictions --filter one-euro
 keras-shr predict runs/hand/best.keras webcam --output predictions --seconds 10
 
 Writes predictions.json (COCO keypoints; file names as below the folder that holds all pictures) and
-the pictures or the video with the skeleton drawn in. A picture that cannot be read is named and
-skipped, and the exit status is 1. Without --boxes the whole picture is looked at, or with --search
-the likeliest place in it; a video is searched and then followed from frame to frame, a camera until
-Ctrl+C. What lies in the output folder is no source.
+the pictures or the video with the skeleton drawn in. A picture that cannot be read, such as a HEIC,
+is named and skipped, and the exit status is 1. Without --boxes the likeliest place in a picture is
+searched, one for each picture; a video is searched and then followed from frame to frame, a camera
+until Ctrl+C. With --whole nothing is searched. Something is found in every picture: the score, 0 to
+1 and written into the drawing, says how sure the model is.
+
+A video is written for browsers: H.264 in .mp4 where OpenCV can, else VP8 in .webm (else MPEG-4 in
+.mp4, which they do not play). What lies in the output folder is no source.
 """
 
 import sys
@@ -20,6 +24,7 @@ from keras_shr.errors import DataError, KerasShrError
 _AT_ONCE = 64
 _BYTES_AT_ONCE = 500_000_000  # of decoded pictures: 64 of a telephone would be 2.3 GB
 _WIDEST = 1280
+_UNSURE = 0.3  # mean scores below are mostly those of pictures without the subject
 
 
 def add_arguments(parser):
@@ -32,15 +37,28 @@ def add_arguments(parser):
         "frame's one",
     )
     parser.add_argument(
-        "--search",
+        "--whole",
         action="store_true",
-        help="find the subject in pictures without a box, at 40 looks each",
+        help="look once at each whole picture or frame without a box, and do not search (about 40 "
+        "looks) or follow: for what fills the picture",
+    )
+    parser.add_argument(
+        "--min-score",
+        type=float,
+        default=0,
+        help="leave out what scores less on average (0). Below 0.3 there is probably nothing; a "
+        "search finds something likely everywhere, and 0.7 suits 'hand' then",
+    )
+    parser.add_argument(
+        "--visible",
+        type=float,
+        default=0,
+        help="keypoints that score less are marked as not seen in predictions.json: v 1 (0)",
     )
     parser.add_argument("--padding", type=float, default=1.25, help="on the longer side of a box")
     parser.add_argument("--heatmaps", action="store_true", help="draw the heatmaps beside")
     parser.add_argument("--no-pictures", action="store_true", help="write predictions.json only")
     parser.add_argument("--filter", choices=("one-euro",), help="smooth a video's keypoints")
-    parser.add_argument("--whole-frames", action="store_true", help="do not follow in a video")
     parser.add_argument("--lost", type=float, help="give up a track below this mean score (0.1)")
     parser.add_argument("--seconds", type=float, help="stop a video or camera after this")
     parser.add_argument("--batch-size", type=int, default=32)
@@ -71,21 +89,20 @@ def _check_options(arguments, moving):
     """Refuses options that would have no effect."""
     if moving and len(arguments.sources) > 1:
         raise KerasShrError("give one video or camera at a time, and no pictures beside it")
-    for option in ("filter", "whole_frames", "lost", "seconds"):
-        given = getattr(arguments, option)
-        if not moving and given is not None and given is not False:
-            name = option.replace("_", "-")
-            raise KerasShrError(f"--{name} is for a video or camera; these are pictures")
-    if moving and arguments.search:
-        raise KerasShrError("--search is for pictures; a video is searched without it")
+    for option in ("filter", "lost", "seconds"):
+        if not moving and getattr(arguments, option) is not None:
+            raise KerasShrError(f"--{option} is for a video or camera; these are pictures")
     if arguments.heatmaps and arguments.no_pictures:
         raise KerasShrError("--heatmaps are drawn in the pictures; leave --no-pictures out")
-    if arguments.filter and arguments.whole_frames:
-        raise KerasShrError("--filter needs a track; leave --whole-frames out")
-    if arguments.lost is not None and arguments.whole_frames:
-        raise KerasShrError("--lost is for a track; leave --whole-frames out")
-    if arguments.lost is not None and not 0 <= arguments.lost <= 1:
-        raise KerasShrError(f"--lost is {arguments.lost:g}; scores are 0 to 1")
+    if arguments.filter and arguments.whole:
+        raise KerasShrError("--filter needs a track; leave --whole out")
+    if arguments.lost is not None and arguments.whole:
+        raise KerasShrError("--lost is for a track; leave --whole out")
+    for option in ("lost", "min_score", "visible"):
+        score = getattr(arguments, option)
+        if score is not None and not 0 <= score <= 1:
+            name = option.replace("_", "-")
+            raise KerasShrError(f"--{name} is {score:g}; scores are 0 to 1")
     if arguments.seconds is not None and not arguments.seconds > 0:
         raise KerasShrError(f"--seconds is {arguments.seconds:g}; it must be above 0")
 
@@ -109,15 +126,21 @@ def _pictures(predictor, output, arguments):
     from keras_shr.prediction.drawing import annotated
     from keras_shr.prediction.sources import picture_files, relative_names
 
-    files = picture_files(arguments.sources, besides=output)
+    files, unread = picture_files(arguments.sources, besides=output)
     names = relative_names(files)
     boxes = boxes_of_files(arguments.boxes, names) if arguments.boxes else {}
     if arguments.boxes and len(boxes) < len(files):
-        count = len(files) - len(boxes)
-        instead = "searched" if arguments.search else "whole ones"
-        print(f"{arguments.boxes}: no box for {count} pictures: {instead}", file=sys.stderr)
+        missing = len(files) - len(boxes)
+        instead = "looked at as a whole" if arguments.whole else "searched"
+        print(
+            f"{arguments.boxes}: no box for {_counted(missing, 'picture')}: {instead}",
+            file=sys.stderr,
+        )
     drawings = _drawings(names.values())
-    result, done, skipped = CocoJson(predictor.skeleton), 0, 0
+    for line in unread:
+        print(f"skipped: {line}", file=sys.stderr)
+    result, kept = CocoJson(predictor.skeleton, arguments.visible), _Kept(arguments.min_score)
+    done, skipped, count = 0, len(unread), len(files) + len(unread)
 
     def read():
         nonlocal skipped
@@ -125,7 +148,7 @@ def _pictures(predictor, output, arguments):
             try:
                 picture = read_image(path, max_pixels=predictor.max_pixels)
                 squares = predictor.squares(picture, boxes.get(path), str(path))
-                yield path, picture, None if arguments.search and path not in boxes else squares
+                yield path, picture, squares if arguments.whole or path in boxes else None
             except DataError as error:
                 skipped += 1
                 print(f"skipped: {error}", file=sys.stderr)
@@ -137,17 +160,41 @@ def _pictures(predictor, output, arguments):
         for (path, picture, squares), prediction in zip(pictures, found, strict=True):
             if squares is None:
                 prediction = search(predictor, picture, arguments.heatmaps)
+            prediction = kept(prediction)
             result.add(names[path], picture.shape[:2], prediction)
             if not arguments.no_pictures:
                 drawn = annotated(picture, prediction, predictor.skeleton, _WIDEST)
                 write_bytes(output / drawings[names[path]], encode_image(drawn))
         done += len(pictures)
-        print(f"{done + skipped} of {len(files)} pictures", file=sys.stderr)
-    if skipped == len(files):
+        print(f"{done + skipped} of {count} pictures", file=sys.stderr)
+    if skipped == count:
         raise KerasShrError("none of the pictures could be read")
     result.write(output / "predictions.json")
-    print(f"{output / 'predictions.json'}: {len(files) - skipped} pictures, {skipped} skipped")
+    print(f"{output / 'predictions.json'}: {_counted(done, 'picture')}, {skipped} skipped")
+    kept.say("picture", done)
     return 1 if skipped else 0
+
+
+def _counted(count, what):
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+class _Kept:
+    """A prediction without what scores below `least`; counts the pictures that score too little."""
+
+    def __init__(self, least):
+        self.least, self.bar, self.low = least, max(least, _UNSURE), 0
+
+    def __call__(self, prediction):
+        self.low += bool(len(prediction.scores) and prediction.scores.max() < self.bar)
+        return prediction.at_least(self.least)
+
+    def say(self, what, count):
+        """A line where there is something to say of `count` pictures or frames."""
+        if self.low:
+            advice = f"probably nothing there; --min-score {_UNSURE:g} leaves them out"
+            instead = "left out" if self.least >= _UNSURE else advice
+            print(f"{self.low} of {_counted(count, what)} scored below {self.bar:g}: {instead}")
 
 
 def _portions(pictures):
@@ -188,16 +235,17 @@ def _video(predictor, source, output, arguments):
     box = first_box(arguments.boxes, source) if arguments.boxes else None
     smooth = OneEuroFilter(video.frequency) if arguments.filter else None
     options = {} if arguments.lost is None else {"lost": arguments.lost}
-    if arguments.whole_frames:
+    if arguments.whole:
         options = {"lost": float("inf"), "search_every": 0}
     tracker = Tracker(predictor, box, filter=smooth, **options)
-    result, began, last = CocoJson(predictor.skeleton), time.monotonic(), time.monotonic()
-    with VideoWriter(output / f"{name}.mp4", video.frequency) as writer:
+    result = CocoJson(predictor.skeleton, arguments.visible)
+    kept, began, last = _Kept(arguments.min_score), time.monotonic(), time.monotonic()
+    with VideoWriter(output / name, video.frequency) as writer:
         try:
             for number, frame in enumerate(video):
                 if arguments.seconds is not None and _over(arguments, source, number, video, began):
                     break
-                found = tracker(frame, arguments.heatmaps)
+                found = kept(tracker(frame, arguments.heatmaps))
                 result.add(f"{name}-{number:06d}", frame.shape[:2], found)
                 if not arguments.no_pictures:
                     writer.write(annotated(frame, found, predictor.skeleton, frame.shape[1]))
@@ -210,7 +258,10 @@ def _video(predictor, source, output, arguments):
                 raise
     video.close()
     result.write(output / "predictions.json")
-    print(f"{output / 'predictions.json'}: {len(result.content['images'])} frames")
+    count = len(result.content["images"])
+    drawn = f", {writer.path}" if count and not arguments.no_pictures else ""
+    print(f"{output / 'predictions.json'}{drawn}: {_counted(count, 'frame')}")
+    kept.say("frame", count)
     return 0
 
 

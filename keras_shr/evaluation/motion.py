@@ -3,12 +3,13 @@
 import numpy as np
 
 from keras_shr.evaluation.bootstrap import Bootstrap
-from keras_shr.metrics import acceleration, jitter
+from keras_shr.metrics import acceleration, jitter, path_deviation
 
 COLUMNS = ("source", "metric", "value", "low", "high")
 BLOCK = 15
 """Successive frames that are drawn together: half a second at 30 frames a second."""
 _CLIPS = 10
+_WINDOW = 5
 _DRAWS = 500
 
 
@@ -51,6 +52,21 @@ def motion_rows(source, tracks, labels, scale=1.0):
             "label_acceleration": [(acceleration(y, scale=s), _labelled(y, 3)) for _, y, s in each],
         }
     return [_row(source, metric, parts) for metric, parts in found.items()]
+
+
+def path_rows(source, tracks, labels, scales):
+    """`path_deviation` of the tracks, and the labels' own where there are some; see `motion_rows`.
+
+    Videos that are shorter than its window are left out, and without any other there are no rows.
+    """
+    each = list(zip(tracks, labels or [None] * len(tracks), scales, strict=True))
+    each = [one for one in each if len(one[0]) >= _WINDOW]
+    found = {"path_deviation": [(path_deviation(t, scale=s), None) for t, _, s in each]}
+    if labels is not None:
+        found["label_path_deviation"] = [
+            (path_deviation(y, scale=s), _labelled(y, _WINDOW)) for _, y, s in each
+        ]
+    return [_row(source, metric, parts) for metric, parts in found.items() if parts]
 
 
 def _labelled(labels, successive):

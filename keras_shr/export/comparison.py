@@ -22,10 +22,13 @@ from keras_shr.perturbations import EVALUATION_PERTURBATIONS
 LIMITS = {"none": 0.1, "float16": 0.1, "int8": 1.0}
 """Points of AUC that an export may lose, by its quantisation."""
 
+FAR = 10
+"""Pixels of a 256-px crop from which a keypoint counts as moved far: no rounding, another peak."""
+
 _ANOTHER = 10  # px of 256 on average; int8 moves keypoints by one or two
 
 FIELDS = (
-    *("kind", "severity", "difference_mean", "difference_max"),
+    *("kind", "severity", "difference_mean", "difference_max", "difference_far"),
     *("auc_keras", "auc_exported", "r_keras", "r_exported", "ruc_keras", "ruc_exported"),
 )
 
@@ -57,7 +60,8 @@ def compare_export(
     Returns:
         `rows`: a dict with the keys `FIELDS` for the clean pictures, each kind and severity, and
         their mean (kind `"perturbed"`). Differences, and the R of either, are in pixels (squared)
-        of a 256-px crop; an AUC and a RUC is a share. Then `auc_drop` and `auc_drop_perturbed` in
+        of a 256-px crop; an AUC and a RUC is a share, as is `difference_far`: of the keypoints that
+        lie more than `FAR` pixels from the model's. Then `auc_drop` and `auc_drop_perturbed` in
         points, the `limit` they are held to, `passed`, and median milliseconds and bytes of both.
 
     Raises:
@@ -81,7 +85,10 @@ def compare_export(
     clean = predict(data.images)
     rows.append(_row("clean", "", truth, clean, None, protocol.scale))
     if np.isnan(rows[0]["auc_keras"]):
-        raise KerasShrError(f"{data.name}: no keypoint is labelled, so there is no AUC to compare")
+        raise KerasShrError(
+            f"{data.name}: no keypoint is labelled, so there is no AUC to compare; give pictures "
+            "with labels"
+        )
     for kind, level, images in _perturbed(data, protocol, workers):
         found = predict(images)
         rows.append(_row(kind, level, truth, found, clean, protocol.scale))
@@ -155,6 +162,7 @@ def _row(kind, severity, labels, found, clean, scale):
         "severity": severity,
         "difference_mean": _rounded(apart.mean()),
         "difference_max": _rounded(apart.max()),
+        "difference_far": _rounded((apart > FAR).mean()),
     }
     for name, points in found.items():
         row[f"auc_{name}"] = _rounded(keypoint_auc(labels, points, scale=scale))
@@ -211,16 +219,18 @@ def write_comparison(comparison, path) -> None:
 def comparison_text(comparison) -> str:
     """A comparison as a few lines to read."""
     lines = [
-        f"{'':26}{'moved px':>16}{'AUC':>14}{'R':>18}{'RUC':>14}",
-        f"{'':26}{'mean':>8}{'max':>8}" + f"{'Keras':>8}{'file':>8}" * 3,
+        f"{'':26}{'moved px':>16}{f'> {FAR} px':>9}{'AUC':>14}{'R':>18}{'RUC':>14}",
+        f"{'':26}{'mean':>8}{'max':>8}{'':9}" + f"{'Keras':>8}{'file':>8}" * 3,
     ]
     for row in comparison["rows"]:
         cells = [f"{row['difference_mean']:.2f}", f"{row['difference_max']:.1f}"]
+        cells.append(f"{row['difference_far']:.2%}")
         for name, digits in (("auc", 4), ("r", 1), ("ruc", 4)):
             values = [row[f"{name}_{which}"] for which in ("keras", "exported")]
             cells += ["" if value == "" else f"{value:.{digits}f}" for value in values]
         label = f"{row['kind']} {row['severity']}".strip()
-        lines.append(f"{label:26}" + "".join(f"{cell:>8}" for cell in cells))
+        shown = [f"{cell:>{9 if i == 2 else 8}}" for i, cell in enumerate(cells)]
+        lines.append(f"{label:26}" + "".join(shown))
     c = comparison
     lines.append(
         f"{c['bytes'] / 1e6:.2f} MB; one image {c['ms_exported']:.1f} ms with {c['threads']} "

@@ -10,7 +10,7 @@ value however the data are cut into batches.
 | stable at P, RUC | `stable_at`, `stability_curve`, `ruc`; `StableAtP`, `RUC` |
 | D_n (eq. 11) | `peak_spread`, `PeakSpread` |
 | D_(1)(2) (eq. 12) | `peak_gap`, `PeakGap` |
-| (jitter of a video, beyond the paper) | `acceleration`, `jitter` |
+| (jitter of a video, beyond the paper) | `acceleration`, `jitter`, `path_deviation` |
 | Theorem 3 | `theorem3_holds`, `Theorem3Share`; `argmax_unmoved`, `UnmovedShare` |
 
 Sums are carried in two float32 numbers each (about 48 bits), so counts stay exact and long means
@@ -49,7 +49,7 @@ from keras_shr.metrics.heatmaps import (
 )
 from keras_shr.metrics.peaks import PeakGap, PeakSpread, Theorem3Share, UnmovedShare
 from keras_shr.metrics.stability import RUC, R, StableAtP
-from keras_shr.metrics.temporal import acceleration, jitter
+from keras_shr.metrics.temporal import acceleration, jitter, path_deviation
 
 __all__ = [
     "CONVENTIONS",
@@ -79,6 +79,7 @@ __all__ = [
     "nme",
     "normalize_maps",
     "normalizer",
+    "path_deviation",
     "pck",
     "pck_curve",
     "peak_gap",

@@ -1,9 +1,10 @@
 """How much a track of keypoints shakes from frame to frame.
 
 Each function takes the keypoints of consecutive frames, `(frames, keypoints, 2 or 3)` (a third
-column is not looked at), and gives px per frame for each keypoint, to be averaged over what counts.
+column is not looked at), and gives px for each keypoint, to be averaged over what counts.
 """
 
+import numpy as np
 from keras import ops
 
 from keras_shr._typing import Tensor
@@ -49,6 +50,34 @@ def jitter(track, labels, *, scale=1.0) -> Tensor:
         )
     offset = points - truth
     return _length(offset[1:] - offset[:-1]) * scale
+
+
+def path_deviation(track, *, scale=1.0, window=5) -> Tensor:
+    """`‖p(t) − q(t)‖`, where q is the parabola fitted to the frames around t.
+
+    q is fitted by least squares to x and y of the `window` frames whose middle is t (the filter of
+    Savitzky and Golay, of order 2), so that even speed and even acceleration are taken out. Needs
+    no labels. With noise of standard deviation s that is new in each frame, a coordinate of 5
+    frames deviates by .72 s; what wanders more slowly than the window follows q and does not count.
+
+    Args:
+        track: predictions, `window` frames or more.
+        scale: factor from image px to reported px.
+        window: frames, an odd number from 5.
+
+    Returns:
+        px, `(frames - window + 1, keypoints)`.
+    """
+    if window < 5 or window % 2 == 0:
+        raise KerasShrError(f"window is {window!r}; it must be an odd number from 5")
+    points = _points("track", track, window)
+    times = np.arange(window) - window // 2
+    powers = np.stack([times**0, times, times**2], -1).astype("float64")
+    weights = np.eye(window)[window // 2] - (powers @ np.linalg.pinv(powers))[window // 2]
+    count = points.shape[0] - window + 1
+    middle = points[window // 2 : window // 2 + count]  # its place adds nothing but rounding
+    parts = [float(w) * (points[i : i + count] - middle) for i, w in enumerate(weights)]
+    return _length(sum(parts[1:], parts[0])) * scale
 
 
 def _points(what, values, least):

@@ -8,9 +8,10 @@ from keras_shr.files import write_json
 class CocoJson:
     """Collects predictions of pictures.
 
-    Each box becomes an annotation with `keypoints` x, y, v (pixels with integer centres, v 2
-    where the keypoint's score reaches `visible`, else 1), `keypoint_scores`, `score` (their mean)
-    and `bbox`, the box of the keypoints' pixels, measured from the picture's corner as COCO does.
+    Each box becomes an annotation with `keypoints` x, y, v (pixels with integer centres; v 2 where
+    the keypoint lies in the picture and its score reaches `visible`, else 1: there, but not seen),
+    `keypoint_scores`, `score` (their mean), `bbox`, the box of the keypoints' pixels, and `crop`,
+    the square that was looked at; both boxes are measured from the picture's corner as COCO does.
 
     Args:
         skeleton: `Skeleton`.
@@ -32,11 +33,12 @@ class CocoJson:
         images, annotations = self.content["images"], self.content["annotations"]
         number = len(images) + 1
         images.append({"id": number, "file_name": name, "height": size[0], "width": size[1]})
-        for keypoints in prediction.keypoints:
+        for keypoints, crop in zip(prediction.keypoints, prediction.boxes, strict=True):
             # Pixel 0 covers 0 to 1; so keypoints in one place have a box too.
             low, high = keypoints[:, :2].min(0), keypoints[:, :2].max(0) + 1
             width, height = high - low
-            seen = np.where(keypoints[:, 2] >= self.visible, 2, 1)
+            inside = np.abs(2 * keypoints[:, :2] - (size[1] - 1, size[0] - 1)) <= size[1::-1]
+            seen = np.where(inside.all(1) & (keypoints[:, 2] >= self.visible), 2, 1)
             rows = [
                 value
                 for (x, y, _), v in zip(keypoints, seen, strict=True)
@@ -52,6 +54,7 @@ class CocoJson:
                     "keypoint_scores": [_short(s, 4) for s in keypoints[:, 2]],
                     "score": _short(keypoints[:, 2].mean(), 4),
                     "bbox": [_short(v) for v in (*low, width, height)],
+                    "crop": [_short(v) for v in crop],
                     "area": _short(width * height),
                     "iscrowd": 0,
                 }

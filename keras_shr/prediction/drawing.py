@@ -3,13 +3,13 @@
 import numpy as np
 
 from keras_shr.data.images import SquareBox, crop
-from keras_shr.drawing import Canvas, heatmap_overlay
+from keras_shr.drawing import WHITE, Canvas, heatmap_overlay
 
 _HEATMAP_WIDTH = 256
 
 
 def annotated(picture, prediction, skeleton, width=1280):
-    """The picture with every skeleton; with heatmaps, each box's beside it.
+    """The picture with every skeleton and its score; with heatmaps, each box's beside it.
 
     Args:
         picture: uint8 `(height, width, 3)`.
@@ -24,6 +24,9 @@ def annotated(picture, prediction, skeleton, width=1280):
     for keypoints in prediction.keypoints:
         # The score is no visibility: all are drawn.
         canvas.skeleton(keypoints[:, :2], skeleton, width=max(0.5, 384 / canvas.size[0]))
+    for square, score in zip(prediction.squares, prediction.scores, strict=True):
+        canvas.square(square, WHITE)
+        canvas.label((square.left, square.top), f"{score:.2f}")
     drawn = canvas.image()
     if prediction.heatmaps is None or not len(prediction.heatmaps):
         return drawn

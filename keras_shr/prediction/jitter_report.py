@@ -16,10 +16,10 @@ from keras_shr.data import load_arrays, open_data
 from keras_shr.data.images import resize_images
 from keras_shr.data.records import PROTOCOL_PIXELS
 from keras_shr.errors import DataError, KerasShrError
-from keras_shr.evaluation.motion import clips_of, motion_rows
+from keras_shr.evaluation.motion import clips_of, motion_rows, path_rows
 from keras_shr.files import replacing
 from keras_shr.heatmaps import image_to_heatmap, only_in_frame
-from keras_shr.metrics import end_point_error, keypoint_auc
+from keras_shr.metrics import end_point_error, keypoint_auc, path_deviation
 from keras_shr.prediction.one_euro import OneEuroFilter
 from keras_shr.prediction.predictor import Predictor
 from keras_shr.prediction.sources import Video, is_video
@@ -175,6 +175,7 @@ def jitter_report(models, source, seconds=None, min_cutoff=1.0, beta=0.01, progr
         for kind, shown in ((NO_FILTER, plain), (ONE_EURO, smooth)):
             tracks[model, kind] = shown
             found_rows = motion_rows(name, shown, labels, scales)
+            found_rows += path_rows(name, shown, labels, scales)
             if labels is not None:
                 found_rows += _accuracy(name, shown, labels, scales[0])
             rows += [{"model": model, "filter": kind, **row} for row in found_rows]
@@ -194,7 +195,8 @@ def _accuracy(source, tracks, labels, scale):
 
 
 def draw_tracks(path, clips, tracks, keypoint, name):
-    """A PNG: one keypoint's x over the frames of the first clip, for each model and filter."""
+    """A PNG: one keypoint's x over the frames of the first clip, for each model and filter, and how
+    far it is from its smooth path on average."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -212,9 +214,11 @@ def draw_tracks(path, clips, tracks, keypoint, name):
     )
     for axis, model, colour in zip(axes[:, 0], models, colours * len(models), strict=False):
         for kind, style in ((NO_FILTER, "-"), (ONE_EURO, ":")):
-            track = tracks[model, kind][0][:, keypoint, 0]
+            track = tracks[model, kind][0][:, [keypoint]]
             label = model if kind == NO_FILTER else f"{model}, One-Euro filter"
-            axis.plot(track, style, color=colour, linewidth=1.5, label=label)
+            if len(track) > 4:
+                label += f"\n({np.mean(path_deviation(track)):.1f} px off its path)"
+            axis.plot(track[:, 0, 0], style, color=colour, linewidth=1.5, label=label)
         if clips[0].labels is not None:
             x, _, visibility = clips[0].labels[:, keypoint].T
             x = np.where(visibility > 0, x, np.nan)

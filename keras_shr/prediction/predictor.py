@@ -1,7 +1,6 @@
 """A trained model on pictures of any size."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from os import PathLike
 
 import keras
@@ -16,34 +15,9 @@ from keras_shr.errors import DataError, KerasShrError, shown
 from keras_shr.heatmaps import DECODERS
 from keras_shr.models import load_trained
 from keras_shr.models._prediction import filled_up
+from keras_shr.prediction.found import Prediction
+from keras_shr.prediction.searching import search
 from keras_shr.skeletons import HAND_21, Skeleton
-
-
-@dataclass
-class Prediction:
-    """What was found in one picture.
-
-    Attributes:
-        keypoints: float32 `(boxes, keypoints, 3)`: x, y in pixels of the picture (an integer is a
-            pixel's centre) and a score in [0, 1].
-        boxes: float32 `(boxes, 4)`: the square crops that were looked at, as x, y, width, height
-            (COCO).
-        heatmaps: float32 `(boxes, h, w, keypoints)` over those crops, or None if not asked for.
-    """
-
-    keypoints: np.ndarray
-    boxes: np.ndarray
-    heatmaps: np.ndarray | None = None
-
-    @property
-    def scores(self) -> np.ndarray:
-        """The mean score of each box, `(boxes,)`."""
-        return self.keypoints[..., 2].mean(-1)
-
-    @property
-    def squares(self) -> list[SquareBox]:
-        """`boxes` as what `Predictor.predict_squares` takes."""
-        return [SquareBox(*map(float, row[:3])) for row in self.boxes]
 
 
 class Predictor:
@@ -62,7 +36,7 @@ class Predictor:
     Example:
 
     >>> predictor = keras_shr.Predictor("runs/hand/best.keras")
-    >>> found = predictor("photo.jpg", boxes=[[120, 80, 300, 260]])
+    >>> found = predictor("photo.jpg")  # searched; boxes=[[120, 80, 300, 260]] says where
     >>> found.keypoints  # (1, 21, 3)
     """
 
@@ -98,19 +72,23 @@ class Predictor:
         default = HAND_21 if count == len(HAND_21) else Skeleton.generic(count)
         return self.model.skeleton or default
 
-    def __call__(self, picture, boxes=None, heatmaps=False) -> Prediction:
+    def __call__(self, picture, boxes=None, heatmaps=False, whole=False) -> Prediction:
         """One picture; see `predict`."""
-        return self.predict([picture], None if boxes is None else [boxes], heatmaps)[0]
+        return self.predict([picture], None if boxes is None else [boxes], heatmaps, whole)[0]
 
-    def predict(self, pictures, boxes=None, heatmaps=False) -> list[Prediction]:
+    def predict(self, pictures, boxes=None, heatmaps=False, whole=False) -> list[Prediction]:
         """Keypoints of pictures.
 
         Args:
-            pictures: several pictures, each an array, uint8 `(height, width, 3)`, the path of a
-                file or a Pillow image; the last two in any mode and turned as their EXIF says.
-            boxes: for each picture None (look at the whole of it) or `(count, 4)` rows of x, y,
-                width, height.
+            pictures: several pictures, each an array, uint8 `(height, width)` or `(height, width,
+                1 to 4)` (grey, grey and opacity, RGB, RGBA), the path of a file or a Pillow image;
+                the last two in any mode and turned as their EXIF says. What is transparent lies
+                over black.
+            boxes: for each picture None or `(count, 4)` rows of x, y, width, height. None searches
+                the likeliest place at about 40 looks (`keras_shr.prediction.search`).
             heatmaps: keep the heatmaps too.
+            whole: look once at the whole of a picture without boxes instead: for crops that the
+                subject fills.
 
         Returns:
             One `Prediction` for each picture.
@@ -118,7 +96,7 @@ class Predictor:
         Raises:
             DataError: naming the picture that is none, or the box that is not as above.
         """
-        one = isinstance(pictures, str) or getattr(pictures, "ndim", None) == 3
+        one = isinstance(pictures, str) or getattr(pictures, "ndim", None) in (2, 3)
         if one or not isinstance(pictures, Iterable):
             raise DataError(
                 f"predict takes a list of pictures and got one {_kind(pictures)}; "
@@ -130,10 +108,16 @@ class Predictor:
         if len(boxes) != len(pictures):
             raise DataError(f"{len(boxes)} lists of boxes for {len(pictures)} pictures")
         squares = [
-            self.squares(p, rows, f"picture {i}")
+            self.squares(p, rows, f"picture {i}") if whole or rows is not None else []
             for i, (p, rows) in enumerate(zip(pictures, boxes, strict=True))
         ]
-        return self.predict_squares(pictures, squares, heatmaps)
+        found = self.predict_squares(pictures, squares, heatmaps)
+        if whole:
+            return found
+        return [
+            search(self, picture, heatmaps) if rows is None else one
+            for picture, rows, one in zip(pictures, boxes, found, strict=True)
+        ]
 
     def squares(self, picture, boxes=None, where="picture") -> list[SquareBox]:
         """The crops to look at: squares around boxes, or around the whole picture.
@@ -210,13 +194,17 @@ class Predictor:
         if isinstance(picture, Image.Image) and all(picture.size):
             with named_picture_errors(f"picture {number}"):  # its pixels are read only now
                 return to_rgb(ImageOps.exif_transpose(picture))
-        fits = isinstance(picture, np.ndarray) and picture.dtype == np.uint8
-        if not fits or picture.ndim != 3 or picture.shape[2] != 3 or not picture.size:
+        fits = isinstance(picture, np.ndarray) and picture.dtype == np.uint8 and picture.size
+        channels = picture.shape[2:] if fits else ()
+        if not fits or picture.ndim < 2 or channels not in ((), (1,), (2,), (3,), (4,)):
             raise DataError(
-                f"picture {number} is {_kind(picture)}, expected uint8 (height, width, 3), the "
-                "path of a file or a Pillow image"
+                f"picture {number} is {_kind(picture)}, expected uint8 (height, width) or (height, "
+                "width, 1 to 4), the path of a file or a Pillow image"
             )
-        return picture
+        if channels == (3,):
+            return picture
+        picture = picture[..., 0] if channels == (1,) else picture
+        return to_rgb(Image.fromarray(np.ascontiguousarray(picture)))
 
 
 def _kind(picture):

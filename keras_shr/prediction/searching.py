@@ -8,7 +8,7 @@ the keypoints found there. It is no detector: it always answers with one place, 
 import numpy as np
 
 from keras_shr.data.images import SquareBox
-from keras_shr.prediction.predictor import Prediction
+from keras_shr.prediction.found import Prediction
 
 MARGIN = 1.8
 """Side of a crop, in longer sides of its keypoints' bounding box."""
@@ -20,6 +20,7 @@ _SIDES = (3 / 4, 1 / 2, 1 / 3)
 _OVERLAP = 0.5
 _BEST = 4
 _ROUNDS = 2
+_WIDEST = 2  # crops, in longer sides of the picture
 
 
 def square_around(points, margin=MARGIN) -> SquareBox:
@@ -48,6 +49,11 @@ def _starts(length, side):
     return [float(start) for start in np.linspace(0, length - side, count)]
 
 
+def _at_most(square, side):
+    """Keypoints strewn over a crop ask for a wider one, which a large picture cannot have."""
+    return SquareBox.around(square.centre, min(square.side, side))
+
+
 def search(predictor, picture, heatmaps=False, margin=MARGIN) -> Prediction:
     """The likeliest place and keypoints of what a model was trained on, in one picture.
 
@@ -71,10 +77,11 @@ def search(predictor, picture, heatmaps=False, margin=MARGIN) -> Prediction:
     >>> found.keypoints[0], found.boxes[0], found.scores[0]
     """
     squares = squares_all_over(*picture.shape[:2])
+    widest = _WIDEST * max(picture.shape[:2])
     for _ in range(_ROUNDS):
         found = predictor.predict_squares([picture], [squares])[0]
         best = np.argsort(-found.scores, kind="stable")[:_BEST]
-        squares = [square_around(found.keypoints[i], margin) for i in best]
+        squares = [_at_most(square_around(found.keypoints[i], margin), widest) for i in best]
     found = predictor.predict_squares([picture], [squares], heatmaps)[0]
     best = np.argmax(found.scores)
     one = slice(best, best + 1)

@@ -3,6 +3,8 @@
 import contextlib
 import os
 import re
+import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +12,19 @@ import numpy as np
 from keras_shr.errors import DataError, KerasShrError
 from keras_shr.files import replacing
 
-PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"}
+PICTURES = {
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"),
+    *(".ppm", ".pgm"),
+}
+OTHER_PICTURES = {
+    *(".heic", ".heif", ".avif", ".jxl", ".jp2", ".j2k", ".jpx", ".tga", ".psd", ".xcf", ".eps"),
+    *(".exr", ".hdr", ".dds", ".pcx", ".sgi", ".svg", ".raw", ".dng", ".cr2", ".cr3", ".nef"),
+    *(".arw", ".orf", ".raf", ".rw2", ".pef", ".srw"),
+}
+"""Ends of names of pictures that are not read, which therefore are named."""
 VIDEOS = {".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg"}
+# By preference. VP9 takes four times as long as VP8, which takes 50 ms for a frame of 1280x720.
+_VIDEO_CODES = ((".mp4", "avc1"), (".webm", "VP80"), (".mp4", "mp4v"))
 _CAMERA = re.compile(r"webcam(?::(\d+))?$")
 
 
@@ -26,23 +39,29 @@ def is_video(path):
     return Path(path).suffix.lower() in VIDEOS
 
 
-def picture_files(words, besides=None) -> list[Path]:
+def picture_files(words, besides=None) -> tuple[list[Path], list[str]]:
     """The picture files that words name: files as they are, folders by what they hold, sorted.
 
-    A file that is named twice counts once.
+    A file that is named twice counts once. Hidden files, and what is plainly no picture, are left
+    alone in folders.
 
     Args:
         words: files and folders.
         besides: a folder whose files are left out wherever they are found: that of the output.
 
+    Returns:
+        The files, and for each picture or video that is not read a line: which, and what to do.
+
     Raises:
-        DataError: a word that is neither, or a folder without pictures.
+        DataError: a word that is neither, a folder without pictures, or none that is read.
     """
     found: dict[Path, Path] = {}
     for word in words:
         path = Path(word)
         if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in PICTURES)
+            known = PICTURES | OTHER_PICTURES | VIDEOS
+            inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in known)
+            inside = [p for p in inside if not _is_hidden(p.relative_to(path)) and p.is_file()]
             inside = [p for p in inside if not (besides and lies_in(p, besides))]
             if not inside:
                 raise DataError(f"{path}: no pictures; looked for {', '.join(sorted(PICTURES))}")
@@ -52,7 +71,27 @@ def picture_files(words, besides=None) -> list[Path]:
             raise DataError(f"{path}: no such file or folder (for a camera write webcam)")
         for file in inside:
             found.setdefault(file.resolve(), file)
-    return list(found.values())
+    advice = {file: _not_read(file) for file in found.values()}
+    files = [file for file, line in advice.items() if not line]
+    lines = [line for line in advice.values() if line]
+    if not files:
+        more = f" (and {len(lines) - 1} more like it)" if len(lines) > 1 else ""
+        raise DataError(f"{lines[0]}{more}")
+    return files, lines
+
+
+def _is_hidden(path):
+    return any(part.startswith(".") for part in path.parts)
+
+
+def _not_read(file):
+    """A line where a file is a picture or video that would not be read, else ""."""
+    end = file.suffix.lower()
+    if end in VIDEOS:
+        return f"{file}: a video; give it by itself"
+    if end in OTHER_PICTURES:
+        return f"{file}: {end} pictures are not read; convert it to JPEG or PNG"
+    return ""
 
 
 def lies_in(path, folder) -> bool:
@@ -114,11 +153,17 @@ class Video:
 
 
 class VideoWriter:
-    """Writes frames to an .mp4 file, which has its name only when it is complete.
+    """Writes frames to a video that browsers play; it has its name only when it is complete.
+
+    H.264 in .mp4 where OpenCV can write it (its wheels for Linux cannot), else VP8 in .webm, else
+    MPEG-4 part 2 in .mp4, which browsers do not play.
 
     Args:
-        path: the file.
+        path: the file. Without .mp4 or .webm at its end it gets the one that fits.
         frequency: frames a second.
+
+    Attributes:
+        path: the file that is written, once there is a frame.
     """
 
     def __init__(self, path, frequency):
@@ -127,15 +172,23 @@ class VideoWriter:
 
     def write(self, frame):
         """Adds a frame, uint8 RGB, all of one size."""
-        cv2 = _opencv()
         if self._writer is None:
-            temporary = self._file.enter_context(replacing(self.path))
-            size = frame.shape[1], frame.shape[0]
-            code = cv2.VideoWriter_fourcc(*"mp4v")
-            self._writer = cv2.VideoWriter(str(temporary), code, self.frequency, size)
-            if not self._writer.isOpened():
-                raise KerasShrError(f"{self.path}: OpenCV cannot write this video")
+            self._open((frame.shape[1], frame.shape[0]))
         self._writer.write(np.ascontiguousarray(frame[..., ::-1]))
+
+    def _open(self, size):
+        cv2 = _opencv()
+        given = self.path.suffix if self.path.suffix in (".mp4", ".webm") else ""
+        for end, code in _VIDEO_CODES:
+            if given not in ("", end) or not _can_write(end, code, self.frequency, size):
+                continue
+            self.path = self.path if given else self.path.with_name(f"{self.path.name}{end}")
+            temporary = self._file.enter_context(replacing(self.path))
+            with _without_stderr():
+                options = str(temporary), cv2.VideoWriter_fourcc(*code), self.frequency, size
+                self._writer = cv2.VideoWriter(*options)
+            return
+        raise KerasShrError(f"{self.path}: OpenCV cannot write this video")
 
     def __enter__(self):
         return self
@@ -144,6 +197,34 @@ class VideoWriter:
         if self._writer is not None:
             self._writer.release()
         return self._file.__exit__(*error)
+
+
+def _can_write(end, code, frequency, size):
+    """Whether OpenCV writes such videos, tried beside: what it cannot write is no file here."""
+    cv2 = _opencv()
+    with tempfile.TemporaryDirectory() as folder, _without_stderr():
+        path = os.path.join(folder, f"a{end}")
+        writer = cv2.VideoWriter(path, cv2.VideoWriter_fourcc(*code), frequency, size)
+        opened = writer.isOpened()
+        writer.release()
+    return opened
+
+
+@contextlib.contextmanager
+def _without_stderr():
+    """Keeps FFmpeg quiet, which writes past Python of each codec that it lacks."""
+    if sys.stderr is None:  # a program without a console
+        yield
+        return
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _opencv():

@@ -6,7 +6,7 @@ import numpy as np
 
 from keras_shr.data.images import SquareBox
 from keras_shr.data.records import PROTOCOL_PIXELS
-from keras_shr.prediction.predictor import Prediction
+from keras_shr.prediction.found import Prediction
 from keras_shr.prediction.searching import MARGIN, SMALLEST, search, square_around
 
 _SHRUNK = 0.25

@@ -18,7 +18,7 @@ from keras_shr.export import (
     export_model,
     write_comparison,
 )
-from keras_shr.export.comparison import FIELDS
+from keras_shr.export.comparison import FAR, FIELDS
 from keras_shr.skeletons import Skeleton
 
 pytestmark = pytest.mark.skipif(
@@ -55,6 +55,7 @@ def test_a_faithful_file_passes(files, tmp_path):
     ]
     for row in rows.values():
         assert row["difference_max"] < 1
+        assert row["difference_far"] == 0
         assert row["auc_keras"] == pytest.approx(row["auc_exported"], abs=1e-3)
     one, other, both = (rows[key] for key in list(rows)[1:])
     assert both["r_keras"] == pytest.approx((one["r_keras"] + other["r_keras"]) / 2)
@@ -77,6 +78,12 @@ def test_a_file_that_answers_otherwise_fails(files):
     row = found["rows"][0]
     # Two image px to the right and down, in px of a 256-px crop, rounded to heatmap pixels.
     assert 2 < row["difference_mean"] < 25
+    dots, shifted = ExportedModel(files / "dots.tflite"), ExportedModel(files / "shifted.tflite")
+    places = [file.predict_keypoints(dataset().images)[..., :2] for file in (dots, shifted)]
+    apart = np.linalg.norm(places[0] - places[1], axis=-1) * 256 / 64
+    assert 0 < (apart > FAR).mean() <= 1
+    assert row["difference_far"] == pytest.approx((apart > FAR).mean())
+    assert f"{row['difference_far']:.2%}" in comparison_text(found).splitlines()[2]
     assert found["auc_drop"] == pytest.approx(100 * (row["auc_keras"] - row["auc_exported"]))
     assert found["auc_drop"] > 0.1
 
@@ -84,7 +91,7 @@ def test_a_file_that_answers_otherwise_fails(files):
 def test_what_does_not_belong_together(files, tmp_path):
     data = dataset()
     unlabelled = KeypointData(data.images, data.keypoints * [1, 1, 0], SKELETON)
-    with pytest.raises(KerasShrError, match="no keypoint is labelled"):
+    with pytest.raises(KerasShrError, match=r"no keypoint is labelled.*; give pictures with l"):
         compare_export(files / "dots.keras", files / "dots.tflite", unlabelled, **QUICK)
     other = KeypointData(data.images, data.keypoints, Skeleton("x", ("right", "left", "top")))
     with pytest.raises(KerasShrError, match="in another order: keypoint 0 is 'left' in the model"):
@@ -124,6 +131,9 @@ def test_the_commands(files, tmp_path, monkeypatch, capsys):
     assert not json.loads((tmp_path / "found.json").read_text())["passed"]
     assert main(["compare-export", model, "dots.tflite", "dots", "--output", "x.txt"]) == 1
     assert ".json or .csv" in capsys.readouterr().err
+    (tmp_path / "dots" / "index.jsonl").unlink()
+    assert main(["compare-export", model, "dots.tflite", "dots"]) == 1
+    assert "; pictures without labels will not do" in capsys.readouterr().err
 
 
 def test_calibration_pictures_are_spread_over_the_data(tmp_path):

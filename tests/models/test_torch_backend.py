@@ -66,7 +66,7 @@ def test_fit_evaluate_predict_save(as_on_a_gpu, options, tmp_path):
     again = keras.saving.load_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(again.predict_keypoints(images), expected)
     np.testing.assert_array_equal(again.predict_keypoints(ops.convert_to_tensor(images)), expected)
-    found = Predictor(again, method="argmax").predict(list(images))
+    found = Predictor(again, method="argmax").predict(list(images), whole=True)
     np.testing.assert_allclose([each.keypoints[0] for each in found], expected, atol=1e-4)
 
 

@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+from itertools import chain
 from pathlib import Path
 
 import keras
@@ -18,6 +19,8 @@ NAMES = (
     "train_your_keypoints",
     "your_own_model",
 )
+# Shown on GitHub with its pictures (python -m benchmarks.notebook_outputs); the others run first.
+STORED = "quick_start"
 REQUIRED = {"export_and_tflite": "ai_edge_litert", "quick_start": "ipywidgets"}
 
 BADGE = re.compile(
@@ -50,7 +53,7 @@ def test_it_is_a_valid_notebook_of_a_moderate_size(name):
     nbformat = pytest.importorskip("nbformat")
     path = FOLDER / f"{name}.ipynb"
     nbformat.validate(nbformat.read(path, as_version=nbformat.NO_CONVERT))
-    assert path.stat().st_size < 300_000
+    assert path.stat().st_size < (400_000 if name == STORED else 30_000)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -101,9 +104,21 @@ def test_installing_leaves_the_machines_own_packages_alone(name):
 def test_it_is_committed_without_outputs_and_absolute_paths(name):
     for cell in read(name)["cells"]:
         if cell["cell_type"] == "code":
-            assert cell["outputs"] == []
+            assert cell["outputs"] == [] or name == STORED
             assert cell["execution_count"] is None
             assert not ABSOLUTE.findall("".join(cell["source"]))
+
+
+def test_stored_outputs_are_pictures_and_words():
+    """No warnings of a machine, no errors, no paths, nothing that only a running notebook shows."""
+    cells = [cell for cell in read(STORED)["cells"] if cell["cell_type"] == "code"]
+    outputs = [output for cell in cells for output in cell["outputs"]]
+    pictures = [output["data"] for output in outputs if output["output_type"] == "display_data"]
+    assert len(pictures) >= 5
+    assert all(list(data) == ["image/jpeg"] for data in pictures)
+    words = [output for output in outputs if output["output_type"] != "display_data"]
+    assert {(output["output_type"], output["name"]) for output in words} == {("stream", "stdout")}
+    assert not ABSOLUTE.findall("".join(chain(*(output["text"] for output in words))))
 
 
 @pytest.mark.parametrize("name", NAMES)

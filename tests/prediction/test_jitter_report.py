@@ -62,6 +62,8 @@ def test_two_pixels_of_32_are_sixteen_of_256(shaking):
     assert plain["jitter"]["value"] == pytest.approx(16, rel=0.02)
     assert plain["acceleration"]["value"] == pytest.approx(32, rel=0.02)
     assert plain["label_acceleration"]["value"] == 0
+    assert plain["path_deviation"]["value"] == pytest.approx(8 * 48 / 35, rel=0.05)
+    assert plain["label_path_deviation"]["value"] == 0
     assert plain["epe"]["value"] == pytest.approx(8, rel=0.05)  # half the frames are 16 px off
     # The filter takes most of a jitter of 15 Hz away.
     assert smooth["jitter"]["value"] < 0.4 * plain["jitter"]["value"]
@@ -80,8 +82,18 @@ def test_the_filters_settings_are_pixels_of_256():
 def test_without_labels_the_thing_is_followed(monkeypatch):
     monkeypatch.setattr(module, "load_clips", lambda source, seconds: [clip(0, 5, False)])
     rows, _, _ = jitter_report({"lamps": lamp_model()}, "film.mp4")
-    assert {row["metric"] for row in rows} == {"acceleration"}
+    assert {row["metric"] for row in rows} == {"acceleration", "path_deviation"}
     assert {row["source"] for row in rows} == {"film"}
+
+
+def test_clips_that_are_shorter_than_the_window_of_a_path_are_left_out(monkeypatch):
+    short, long = clip(0, 3), clip(2, 5)
+    for clips, count in (([short, short], 0), ([short, long], 4)):
+        monkeypatch.setattr(module, "load_clips", lambda source, seconds, clips=clips: clips)
+        rows, _, _ = jitter_report({"lamps": lamp_model()}, "anything")
+        found = [row for row in rows if row["metric"].endswith("path_deviation")]
+        assert len(found) == count
+        assert all(np.isfinite(row["value"]) for row in found)
 
 
 def test_clips_of_each_source(tmp_path, monkeypatch):
@@ -123,7 +135,8 @@ def test_models_on_a_film_are_measured_by_one_crop(monkeypatch):
     monkeypatch.setattr(module, "follow", lambda model, clip: found[model])
     said = []
     rows, _, _ = jitter_report({k: k for k in found}, "film.mp4", progress=said.append)
-    values = {r["model"]: r["value"] for r in rows if r["filter"] == "none"}
+    plain = [r for r in rows if r["filter"] == "none" and r["metric"] == "acceleration"]
+    values = {r["model"]: r["value"] for r in plain}
     assert values["strewn"] == pytest.approx(2 * values["tight"])
     assert values["tight"] == pytest.approx(4 * 256 / 200)  # 2 px back and forth
     assert said[-1] == "the median crop is 200 px wide: 1 px of it counts 1.28 px"
@@ -163,7 +176,10 @@ def test_a_model_of_other_keypoints_is_named(monkeypatch):
         jitter_report({"lamps": lamp_model()}, "anything")
 
 
-def test_the_command_writes_a_table_and_a_picture(shaking, tmp_path, capsys):
+def test_the_command_writes_a_table_and_a_picture(shaking, tmp_path, capsys, monkeypatch):
+    titles = []
+    draw = module.draw_tracks
+    monkeypatch.setattr(module, "draw_tracks", lambda *a: (titles.append(a[-1]), draw(*a)))
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         lamp_model().save(tmp_path / name / "best.keras")
@@ -175,8 +191,9 @@ def test_the_command_writes_a_table_and_a_picture(shaking, tmp_path, capsys):
     assert not output.exists()
     assert main([*arguments, "2"]) == 0
     rows = list(csv.DictReader((output / "jitter.csv").read_text().splitlines()))
-    assert len(rows) == 2 * 2 * 5  # models, filters, metrics
+    assert len(rows) == 2 * 2 * 7  # models, filters, metrics
     assert (output / "jitter.png").read_bytes().startswith(b"\x89PNG")
+    assert titles == ["blue"]  # the keypoint's name
     printed = capsys.readouterr().out
     assert printed.count("one-euro") == 2
     assert printed.count("\nb ") == 2  # like evaluate, a file called best after its folder

@@ -1,6 +1,7 @@
 """`keras-shr predict` on files it has never seen."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from prediction_helpers import POINTS, SKELETON, lamp_model, lamps
 
 from keras_shr.cli import main, predict
 from keras_shr.data import open_data
+from keras_shr.errors import KerasShrError
 from keras_shr.prediction import Prediction, Tracker, sources
 from keras_shr.prediction.coco_json import CocoJson
 from keras_shr.prediction.sources import Video, VideoWriter, camera_number, picture_files
@@ -99,12 +101,61 @@ def test_a_box_holds_its_keypoints_even_in_one_place(tmp_path):
     result = CocoJson(SKELETON)
     points = np.full((2, 3, 3), [7, 9, 0.5], "float32")
     points[1, 0, :2] = 11, 10
-    result.add("a.png", (20, 30), Prediction(points, np.zeros((2, 4))))
+    boxes = np.array([[0, 0, 0, 0], [1, 2, 30, 30]])
+    result.add("a.png", (20, 30), Prediction(points, boxes))
     assert [a["bbox"] for a in result.content["annotations"]] == [[7, 9, 1, 1], [7, 9, 5, 2]]
+    assert [a["crop"] for a in result.content["annotations"]] == [[0, 0, 0, 0], [1, 2, 30, 30]]
     Image.new("RGB", (30, 20)).save(tmp_path / "a.png")
     result.write(tmp_path / "predictions.json")
     reader = open_data(f"coco:{tmp_path}/predictions.json?padding=1", size=40)
     np.testing.assert_allclose(reader[0].keypoints[:, :2], 19.5)  # the crop's middle
+
+
+def test_what_is_marked_as_seen():
+    """Not what lies outside the picture, whose pixels reach from -0.5 to half beyond the last."""
+    result = CocoJson(SKELETON, visible=0.4)
+    places = [(-0.5, 0), (29.5, 19.5), (-0.6, 0), (0, -0.6), (29.6, 0), (0, 19.6)]
+    points = np.array([(*place, 0.4) for place in places] + [(5, 5, 0.39)] * 3, "float32")
+    result.add("a.png", (20, 30), Prediction(points.reshape(3, 3, 3), np.zeros((3, 4))))
+    rows = np.concatenate([a["keypoints"] for a in result.content["annotations"]]).reshape(-1, 3)
+    assert rows[:, 2].tolist() == [2, 2, 1, 1, 1, 1, 1, 1, 1]
+    np.testing.assert_allclose(rows[:, :2], points[:, :2], atol=0.005)  # they keep their places
+    assert [a["num_keypoints"] for a in result.content["annotations"]] == [3, 3, 3]
+
+
+def test_keypoints_and_pictures_below_a_score(model, tmp_path, capsys):
+    """Lamps score near 1, a picture in which nothing stands out less than 0.3."""
+    Image.fromarray(lamps(80, 120, POINTS, 3)).save(tmp_path / "a.png")
+    for name in ("b.png", "c.png"):
+        Image.new("RGB", (120, 80), (90, 90, 90)).save(tmp_path / name)
+    output = tmp_path / "out"
+    arguments = ["predict", model, str(tmp_path), "--output", str(output), "--whole"]
+
+    def answers():
+        content = json.loads((output / "predictions.json").read_text())
+        assert [i["file_name"] for i in content["images"]] == ["a.png", "b.png", "c.png"]
+        return content["annotations"]
+
+    assert main(arguments) == 0
+    line = "2 of 3 pictures scored below 0.3: probably nothing there; --min-score 0.3 leaves them"
+    assert capsys.readouterr().out.splitlines()[-1] == f"{line} out"
+    assert [a["score"] < 0.3 for a in answers()] == [False, True, True]
+    drawn = np.asarray(Image.open(output / "b.jpg"))
+    assert main([*arguments, "--min-score", "0.3"]) == 0
+    assert "2 of 3 pictures scored below 0.3: left out\n" in capsys.readouterr().out
+    (only,) = answers()
+    assert only["score"] > 0.3
+    bare = np.asarray(Image.open(output / "b.jpg"))
+    assert (bare != drawn).any()  # its picture is there, without a skeleton
+    assert np.abs(np.diff(bare.astype(int), axis=0)).max() < 30
+    assert np.abs(np.diff(drawn.astype(int), axis=0)).max() > 100
+    assert main([*arguments, "--visible", "0.5"]) == 0
+    assert [a["keypoints"][2::3] for a in answers()] == [[2] * 3, [1] * 3, [1] * 3]
+    capsys.readouterr()
+    Image.fromarray(lamps(80, 120, POINTS, 3)).save(tmp_path / "b.png")
+    (tmp_path / "c.png").unlink()
+    assert main(arguments) == 0
+    assert "scored below" not in capsys.readouterr().out
 
 
 def test_boxes_from_a_file(model, tmp_path, capsys):
@@ -139,7 +190,7 @@ def test_boxes_of_one_of_two_pictures(model, tmp_path, capsys):
     arguments += ["--no-pictures", "--boxes", str(boxes)]
     boxes.write_text('{"more/a.png": [[20, 5, 90, 70], [30, 10, 70, 60]]}', encoding="utf-8-sig")
     assert main(arguments) == 0
-    assert "no box for 1 pictures" in capsys.readouterr().err
+    assert "no box for 1 picture: " in capsys.readouterr().err
     content = json.loads((tmp_path / "out" / "predictions.json").read_text())
     assert [a["image_id"] for a in content["annotations"]] == [1, 2, 2]
     (tmp_path / "out" / "predictions.json").unlink()
@@ -166,7 +217,8 @@ def test_a_video_is_followed_and_filtered(model, tmp_path, monkeypatch):
     content = json.loads((output / "predictions.json").read_text())
     found = [np.reshape(a["keypoints"], (3, 3))[:, :2] for a in content["annotations"]]
     assert np.abs(np.array(found[3:]) - truth[3:]).max() < 6
-    frames = list(Video(output / "clip.mp4"))
+    (drawn,) = output.glob("clip.*")
+    frames = list(Video(drawn))
     assert len(frames) == 12
     assert frames[0].shape == (240, 320, 3)
     # The filter lags behind the motion; --seconds counts those of the film.
@@ -175,7 +227,7 @@ def test_a_video_is_followed_and_filtered(model, tmp_path, monkeypatch):
     assert len(content["annotations"]) == 10
     smooth = [np.reshape(a["keypoints"], (3, 3))[:, :2] for a in content["annotations"]]
     assert smooth[-1][:, 0].mean() < found[9][:, 0].mean()
-    assert main([*arguments, "--whole-frames", "--no-pictures"]) == 0
+    assert main([*arguments, "--whole", "--no-pictures"]) == 0
     content = json.loads((output / "predictions.json").read_text())
     assert len(content["annotations"]) == 12
     noted = []
@@ -190,7 +242,7 @@ def test_a_video_is_followed_and_filtered(model, tmp_path, monkeypatch):
     assert noted == [{"filter": None, "lost": 0.25}]
 
 
-@pytest.mark.parametrize("option", [[], ["--search"]])
+@pytest.mark.parametrize("option", [[], ["--whole"]])
 def test_a_picture_without_any_box_is_not_looked_at(model, tmp_path, option):
     """A detector found nothing in it; an empty list is no missing one."""
     Image.fromarray(lamps(90, 120, POINTS, 5)).save(tmp_path / "a.png")
@@ -207,15 +259,20 @@ def test_pictures_are_searched(model, tmp_path, capsys):
     Image.fromarray(lamps(400, 600, small, 4)).save(tmp_path / "a.png")
     Image.fromarray(lamps(90, 120, POINTS, 5)).save(tmp_path / "b.png")
     (tmp_path / "boxes.json").write_text('{"b.png": [[20, 5, 90, 70]]}')
-    arguments = ["predict", model, str(tmp_path / "a.png"), str(tmp_path / "b.png"), "--search"]
+    arguments = ["predict", model, str(tmp_path / "a.png"), str(tmp_path / "b.png")]
     arguments += ["--boxes", str(tmp_path / "boxes.json"), "--output", str(tmp_path / "out")]
     assert main(arguments) == 0
-    assert "no box for 1 pictures: searched" in capsys.readouterr().err
+    assert "no box for 1 picture: searched" in capsys.readouterr().err
     content = json.loads((tmp_path / "out" / "predictions.json").read_text())
     searched, given = content["annotations"]
     points = np.reshape(searched["keypoints"], (3, 3))[:, :2]
     np.testing.assert_allclose(points, small, atol=1.5)  # of the whole picture a pixel is 19
     assert np.abs(np.reshape(given["keypoints"], (3, 3))[:, :2] - POINTS).max() < 3
+    assert main([*arguments, "--whole"]) == 0
+    assert "no box for 1 picture: looked at as a whole" in capsys.readouterr().err
+    whole = json.loads((tmp_path / "out" / "predictions.json").read_text())["annotations"]
+    assert whole[1] == given
+    assert np.abs(np.reshape(whole[0]["keypoints"], (3, 3))[:, :2] - small).max() > 2
 
 
 @pytest.mark.parametrize(
@@ -229,14 +286,14 @@ def test_pictures_are_searched(model, tmp_path, capsys):
         (["a.png", "clip.mp4"], "one video or camera at a time"),
         (["empty"], "empty: no pictures"),
         (["a.png", "--seconds", "3"], "--seconds is for a video"),
-        (["a.png", "--whole-frames"], "--whole-frames is for a video"),
         (["a.png", "--heatmaps", "--no-pictures"], "leave --no-pictures out"),
         (["webcam", "--seconds", "0"], "--seconds is 0; it must be above 0"),
-        (["webcam", "--filter", "one-euro", "--whole-frames"], "--filter needs a track"),
-        (["webcam", "--lost", "0.3", "--whole-frames"], "--lost is for a track"),
+        (["webcam", "--filter", "one-euro", "--whole"], "--filter needs a track"),
+        (["webcam", "--lost", "0.3", "--whole"], "--lost is for a track"),
         (["webcam", "--lost", "30"], "--lost is 30; scores are 0 to 1"),
         (["a.png", "--lost", "0"], "--lost is for a video"),
-        (["webcam", "--search"], "--search is for pictures; a video is searched without it"),
+        (["a.png", "--min-score", "30"], "--min-score is 30; scores are 0 to 1"),
+        (["a.png", "--visible", "nan"], "--visible is nan; scores are 0 to 1"),
         (["broken.jpg"], "none of the pictures could be read"),
     ],
 )
@@ -289,11 +346,55 @@ def test_ctrl_c_ends_a_camera_and_discards_a_film(model, tmp_path, monkeypatch, 
         content = json.loads((tmp_path / "out" / "predictions.json").read_text())
         assert len(content["images"]) == 3
         monkeypatch.undo()
-        assert len(list(Video(tmp_path / "out" / "webcam-0.mp4"))) == 3
+        (drawn,) = (tmp_path / "out").glob("webcam-0.*")
+        assert len(list(Video(drawn))) == 3
     else:
         assert status == 130
         assert capsys.readouterr().err.endswith("keras-shr predict: interrupted\n")
         assert not list((tmp_path / "out").iterdir())
+
+
+PLAYED = {".mp4": b"avc1", ".webm": b"V_VP8"}  # by browsers: what such a file has in its header
+
+
+def write_film(path):
+    with VideoWriter(path, 25) as writer:
+        for x in range(8):
+            writer.write(lamps(48, 64, [(20 + 2 * x, 20)] * 3, 4))
+    return writer.path
+
+
+def test_browsers_play_what_is_written(tmp_path, capfd):
+    path = write_film(tmp_path / "clip.of.mine")
+    assert path.with_suffix("").name == "clip.of.mine"
+    assert PLAYED[path.suffix] in path.read_bytes()
+    assert capfd.readouterr().err == ""  # FFmpeg complains of the codecs that it lacks
+    print("still there", file=sys.stderr)
+    assert "still there" in capfd.readouterr().err
+    video = Video(path)
+    assert (video.frequency, video.count) == (25, 8)
+    lit = [np.argmax(frame[20].sum(-1)) for frame in video]
+    np.testing.assert_allclose(lit, 20 + 2 * np.arange(8), atol=1)
+
+
+@pytest.mark.parametrize(
+    ("able", "name", "content"),
+    [
+        ({"mp4v"}, "clip.mp4", b"mp4v"),
+        ({"VP80", "mp4v"}, "clip.webm", b"V_VP8"),
+        (set(), None, None),
+    ],
+)
+def test_what_opencv_cannot_write(tmp_path, monkeypatch, able, name, content):
+    monkeypatch.setattr(sources, "_can_write", lambda end, code, *_: code in able)
+    if name is None:
+        with pytest.raises(KerasShrError, match="clip: OpenCV cannot write this video"):
+            write_film(tmp_path / "clip")
+        assert not list(tmp_path.iterdir())
+        return
+    assert write_film(tmp_path / "clip").name == name
+    assert content in (tmp_path / name).read_bytes()
+    assert write_film(tmp_path / "other.mp4").name == "other.mp4"  # as it is called
 
 
 def test_a_file_that_is_no_video(model, tmp_path, capfd):
@@ -309,4 +410,32 @@ def test_sources(tmp_path):
     assert camera_number("webcams") is None
     for name in ("b.png", "a.JPG", "c.txt"):
         (tmp_path / name).touch()
-    assert [p.name for p in picture_files([tmp_path])] == ["a.JPG", "b.png"]
+    files, unread = picture_files([tmp_path])
+    assert [p.name for p in files] == ["a.JPG", "b.png"]
+    assert unread == []
+
+
+def test_what_is_in_a_folder_is_read_named_or_plainly_no_picture(model, tmp_path, capsys):
+    folder = tmp_path / "pictures"
+    (folder / ".thumbnails").mkdir(parents=True)
+    Image.fromarray(lamps(80, 120, POINTS, 5)).save(folder / "a.png")
+    left_alone = ("._a.jpg", ".thumbnails/a.png", "a.txt", "b.json", "README.md", "index.jsonl")
+    named = ("IMG_1.HEIC", "b.avif", "clip.MOV", "d.tga")
+    for name in left_alone + named:
+        (folder / name).write_bytes(b"x")
+    arguments = ["predict", model, str(folder), "--output", str(tmp_path / "out")]
+    assert main(arguments) == 1
+    printed = capsys.readouterr()
+    assert printed.out.startswith(f"{tmp_path / 'out' / 'predictions.json'}: 1 picture, 4 skipped")
+    lines = [line for line in printed.err.splitlines() if line.startswith("skipped: ")]
+    advice = "pictures are not read; convert it to JPEG or PNG"
+    assert lines == [
+        f"skipped: {folder / 'IMG_1.HEIC'}: .heic {advice}",
+        f"skipped: {folder / 'b.avif'}: .avif {advice}",
+        f"skipped: {folder / 'clip.MOV'}: a video; give it by itself",
+        f"skipped: {folder / 'd.tga'}: .tga {advice}",
+    ]
+    assert "5 of 5 pictures" in printed.err
+    (folder / "a.png").unlink()
+    assert main(arguments) == 1
+    assert f"IMG_1.HEIC: .heic {advice} (and 3 more like it)" in capsys.readouterr().err

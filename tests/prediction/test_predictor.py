@@ -12,7 +12,7 @@ import keras_shr
 from keras_shr.data.images import SquareBox
 from keras_shr.errors import DataError, KerasShrError
 from keras_shr.models import PairedHeatmapModel
-from keras_shr.prediction import Predictor
+from keras_shr.prediction import Predictor, search
 
 
 @pytest.fixture(scope="module")
@@ -32,13 +32,27 @@ def test_crops_map_back(left, top, side, size, seed):
 
 def test_whole_pictures_of_any_shape(predictor):
     wide, tall = lamps(100, 160, POINTS, 6), lamps(160, 100, [(y, x) for x, y in POINTS], 6)
-    found = predictor.predict([wide, tall], heatmaps=True)
+    found = predictor.predict([wide, tall], heatmaps=True, whole=True)
     # The crop is 160 px wide, so a heatmap pixel is 5 px.
     np.testing.assert_allclose(found[0].keypoints[0, :, :2], POINTS, atol=2)
     np.testing.assert_allclose(found[1].keypoints[0, :, 1::-1], POINTS, atol=2)
     np.testing.assert_array_equal(found[0].boxes, [[0, -30, 160, 160]])
     assert found[0].heatmaps.shape == (1, 32, 32, 3)
     assert 0 < found[0].scores[0] <= 1
+
+
+def test_pictures_without_boxes_are_searched(predictor):
+    points = [(x / 4 + 300, y / 4 + 40) for x, y in POINTS]
+    picture = lamps(240, 400, points, 4)
+    whole = predictor(picture, whole=True).keypoints[0, :, :2]
+    assert np.abs(whole - points).max() > 2  # one look, at 12.5 px a heatmap pixel
+    found = predictor.predict([picture] * 3, [None, [[290, 30, 60, 40]], []], heatmaps=True)
+    for one in found[:2]:
+        np.testing.assert_allclose(one.keypoints[0, :, :2], points, atol=1.5)
+        assert one.heatmaps.shape == (1, 32, 32, 3)
+    assert [len(one.boxes) for one in found] == [1, 1, 0]
+    np.testing.assert_array_equal(found[0].boxes, search(predictor, picture).boxes)
+    np.testing.assert_array_equal(predictor(picture).keypoints, found[0].keypoints)
 
 
 def test_boxes_are_looked_at_closer(predictor):
@@ -57,7 +71,7 @@ def test_batches_do_not_change_the_answer():
     model = lamp_model()
     rng = np.random.default_rng(0)
     pictures = [rng.integers(0, 255, (40, 50, 3), dtype=np.uint8) for _ in range(5)]
-    several = [Predictor(model, batch_size=b).predict(pictures) for b in (2, 8)]
+    several = [Predictor(model, batch_size=b).predict(pictures, whole=True) for b in (2, 8)]
     for one, other in zip(*several, strict=True):
         np.testing.assert_allclose(one.keypoints, other.keypoints, atol=1e-3)
 
@@ -72,8 +86,8 @@ def test_a_single_picture_is_computed_once(monkeypatch):
 
     monkeypatch.setattr(predictor.model, "predict_on_batch", predict_on_batch)
     picture = lamps(40, 50, POINTS)
-    predictor(picture)
-    predictor.predict([picture] * 37)
+    predictor(picture, whole=True)
+    predictor.predict([picture] * 37, whole=True)
     assert seen == [1, 32, 8]
 
 
@@ -97,6 +111,19 @@ def test_files_of_every_mode(predictor, tmp_path, mode):
     keypoints = predictor(path).keypoints[0]
     np.testing.assert_array_equal(predictor(Image.open(path)).keypoints[0], keypoints)
     assert np.abs(keypoints[1, :2] - [20, 40]).max() < 3
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGBA"])
+def test_arrays_of_any_channels_are_taken_as_files_are(predictor, tmp_path, mode):
+    picture = Image.fromarray(lamps(64, 64, [(20, 40)] * 3, 5)).convert(mode)
+    if "A" in mode:
+        picture.putalpha(Image.fromarray(lamps(64, 64, [(24, 40)] * 3, 5)[..., 0]))
+    picture.save(tmp_path / "a.png")
+    expected = predictor(tmp_path / "a.png", whole=True).keypoints
+    array = np.asarray(picture)
+    for same in [array, array[..., None]] if array.ndim == 2 else [array, array.copy(order="F")]:
+        np.testing.assert_array_equal(predictor(same, whole=True).keypoints, expected)
+    assert np.abs(expected[0, 1, :2] - [20, 40]).max() < 4
 
 
 def test_exif_rotation_is_applied(predictor, tmp_path):
@@ -140,7 +167,7 @@ def test_errors(predictor, tmp_path):
 
 def test_what_is_no_picture_is_named_and_what_is_one_too(predictor, tmp_path):
     picture = lamps(32, 32, POINTS)
-    accepted = r"expected uint8 \(height, width, 3\), the path of a file or a Pillow image$"
+    accepted = r"expected uint8 \(height, width\) or .* the path of a file or a Pillow image$"
     for wrong, named in (
         ([picture, picture], "is list,"),
         (keras.ops.convert_to_tensor(picture), "Tensor|Array"),
@@ -148,7 +175,9 @@ def test_what_is_no_picture_is_named_and_what_is_one_too(predictor, tmp_path):
         (b"photo.jpg", "bytes b'photo.jpg'"),
         (Image.new("RGB", (0, 5)), "Image"),
         (picture[None], r"uint8 \(1, 32, 32, 3\)"),
-        (picture[..., 0], r"uint8 \(32, 32\)"),
+        (picture[0, :, 0], r"uint8 \(32,\)"),
+        (np.zeros((32, 32, 5), np.uint8), r"uint8 \(32, 32, 5\)"),
+        (np.zeros((32, 0, 1), np.uint8), r"uint8 \(32, 0, 1\)"),
     ):
         with pytest.raises(DataError, match=rf"^picture 0 .*({named}).* {accepted}"):
             predictor(wrong)
@@ -164,7 +193,14 @@ def test_what_is_no_picture_is_named_and_what_is_one_too(predictor, tmp_path):
 
 
 def test_one_picture_where_several_are_expected(predictor, tmp_path):
-    for one in ("photo.jpg", tmp_path / "photo.jpg", lamps(32, 32, POINTS), Image.new("L", (9, 9))):
+    picture = lamps(32, 32, POINTS)
+    for one in (
+        "photo.jpg",
+        tmp_path / "photo.jpg",
+        picture,
+        picture[..., 0],
+        Image.new("L", (9, 9)),
+    ):
         with pytest.raises(DataError, match=r"a list of pictures and got one .*; for a"):
             predictor.predict(one)
     assert len(predictor.predict(np.stack([lamps(32, 32, POINTS)] * 2))) == 2

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from prediction_helpers import POINTS, lamp_model, lamps
 
-from keras_shr.data.images import SquareBox
+from keras_shr.data.images import SquareBox, check_square
 from keras_shr.prediction import Prediction, Predictor, Tracker, search
 from keras_shr.prediction.searching import squares_all_over
 
@@ -209,6 +209,20 @@ def test_a_search_keeps_the_heatmaps_of_what_it_found(predictor):
     np.testing.assert_allclose(found.keypoints[0, :, :2], points, atol=1.5)
     assert found.heatmaps.shape == (1, 32, 32, 3)
     assert found.boxes.shape == (1, 4)
+
+
+def test_a_search_of_keypoints_strewn_over_a_large_picture_stays_in_bounds():
+    """A crop may be twice as wide as a large picture; keypoints all over it ask for more."""
+
+    class Strewn(Hand):
+        def _answer(self, square):
+            corners = [square[:2], np.add(square[:2], square.side)]
+            check_square(square, np.empty((5, 20_000, 0)), 32, "picture")
+            points = [[*corner, 0.2] for corner in corners]
+            return np.array(points, "float32"), np.array([*square, square.side], "float32")
+
+    found = search(Strewn((0, 0), 1), np.zeros((5, 20_000, 3), np.uint8))
+    assert found.boxes[0, 2] <= 40_000
 
 
 def searches(tracker, hand, frames):
