@@ -45,13 +45,14 @@ def targets(path):
         heatmap = np.asarray(heatmap)[0, reach, reach, 0]
         _map(axes, heatmap, name)
         row = heatmap[HALF]
-        label = f"gap {row[HALF] - row[HALF + 1]:.2f}"
+        short = name.split(": ")[-1].split(",")[0]
+        label = f"{short} (gap {row[HALF] - row[HALF + 1]:.2f})"
         panels[3].plot(
             x, row, line, color=np.divide(color, 255), marker=marker, markersize=5, label=label
         )
     panels[3].set_xlabel("heatmap px from the keypoint")
     panels[3].set_title("the row through it", fontsize=13)
-    panels[3].legend(frameon=False, fontsize=11)
+    panels[3].legend(frameon=False, fontsize=10, loc="upper left", bbox_to_anchor=(0.58, 1.02))
     tidy(panels[3], "both")
     return save(figure, path)
 

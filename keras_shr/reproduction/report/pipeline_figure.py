@@ -26,9 +26,11 @@ def fig2(folder) -> Figure:
     sample = render_sample(3, 5, size=128)
     perturbed = reference.perturb(sample.image, "glass_blur", 3, seed=1)
     x, y = (sample.keypoints[_KEYPOINT, :2] + 0.5) / 128 * _MAP - 0.5
+    # In the perturbed map the rival has become the highest, and the true peak low, broad and moved.
+    moved = _heatmap(x + 4, y - 5, 0.6, 1.0, width=5.5)
     rows = (
-        (_TOP, sample.image, "clean picture $x$", _heatmap(x, y, 0.75), "$HT$", "$r_x$"),
-        (_LOW, perturbed, "perturbed picture $x'$", _heatmap(x, y, 0.95), "$HT'$", "$r_{x'}$"),
+        (_TOP, sample.image, "clean picture $x$", _heatmap(x, y, 1.0, 0.6), "$H$", "$r_x$"),
+        (_LOW, perturbed, "perturbed picture $x'$", moved, "$H'$", "$r_{x'}$"),
     )
     for bottom, picture, name, heatmap, before, after in rows:
         middle = bottom + _SIDE / 2
@@ -66,15 +68,15 @@ def fig2(folder) -> Figure:
     return Figure("fig2", title, caption, save_both(figure, folder, "fig2"))
 
 
-def _heatmap(x, y, rival):
-    """A broad true peak and a narrow rival."""
+def _heatmap(x, y, true, rival, width=4.0):
+    """A broad true peak and a narrow rival, of such heights."""
     rows, columns = np.mgrid[:_MAP, :_MAP]
 
     def peak(px, py, sigma):
         return np.exp(-((columns - px) ** 2 + (rows - py) ** 2) / (2 * sigma**2))
 
-    other = (x + 30) % _MAP, (y + 30) % _MAP
-    return np.maximum(peak(x, y, 4), rival * peak(*other, 2)).astype("float32")
+    other = 41.0, 56.0
+    return np.maximum(true * peak(x, y, width), rival * peak(*other, 2)).astype("float32")
 
 
 def _picture(axes, picture, left, bottom, name):
