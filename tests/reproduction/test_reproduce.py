@@ -399,7 +399,9 @@ def test_the_limit_counts_from_the_start_of_the_process(tmp_path, monkeypatch):
     command = importlib.import_module("keras_shr.cli.reproduce")
     monkeypatch.setattr(command, "since_start", lambda: 7.0)
     monkeypatch.setattr(command, "_end_at", given.append)
-    monkeypatch.setattr("keras_shr.reproduction.reproduce", lambda *a: given.append(a[6]) or [])
+    monkeypatch.setattr(
+        "keras_shr.reproduction.reproduce", lambda *a, **_: given.append(a[6]) or []
+    )
     monkeypatch.setattr("keras_shr._compile.keep_compiled", lambda folder: None)
     for limit in ("60", "5"):
         assert main(["reproduce", "table1", "--output", str(tmp_path), "--time-limit", limit]) == 0
