@@ -12,7 +12,8 @@ import numpy as np
 
 MARKS = (".partial-", ".replaced-")
 _TIMES = {"seconds", "finished", "command", "evaluate_seconds", "train_seconds", "ms_per_step"}
-_LEFT_OUT = {"report.html", "times.json", "times.csv", ".lock"}
+# calls.csv has a row for each call, and a run that was killed had two.
+_LEFT_OUT = {"report.html", "times.json", "times.csv", "calls.csv", ".lock"}
 
 
 def leftovers(folder):
