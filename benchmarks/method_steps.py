@@ -16,12 +16,11 @@ where it was stopped: methods that it holds are left out.
 
 import argparse
 import gc
-import itertools
 import os
 import statistics
-import time
 from pathlib import Path
 
+from benchmarks.step_timer import make_timer
 from benchmarks.tables import Table
 
 FIELDS = (
@@ -31,27 +30,6 @@ FIELDS = (
     *("steps", "turns", "load", "command"),
 )
 BASELINE = "baseline"
-
-
-def make_timer():
-    import keras
-
-    class Timer(keras.callbacks.Callback):
-        """Seconds of each step of the last `fit`, without the first, which starts the input."""
-
-        def on_train_begin(self, logs=None):
-            self.ends = []
-
-        def on_train_batch_end(self, batch, logs=None):
-            float(logs["loss"])  # waits for the device
-            self.ends.append((time.perf_counter(), time.process_time()))
-
-        def seconds(self):
-            """Median seconds of a step on the clock, and of CPU time over all threads."""
-            steps = list(itertools.pairwise(self.ends))
-            return tuple(statistics.median(b[i] - a[i] for a, b in steps) for i in (0, 1))
-
-    return Timer()
 
 
 class Steps:

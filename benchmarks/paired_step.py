@@ -16,7 +16,6 @@ machine that others use, the ratio of CPU times (all threads of the process) is 
 import argparse
 import contextlib
 import csv
-import itertools
 import json
 import os
 import statistics
@@ -27,6 +26,7 @@ from pathlib import Path
 from unittest import mock
 
 from benchmarks import machine
+from benchmarks.step_timer import make_timer
 
 FIELDS = (
     "machine",
@@ -89,27 +89,6 @@ def make_paired(options, images, keypoints, perturb=False, **changes):
     model.compile(default_optimizer(), jit_compile=options.jit)
     count = len(images) // 2  # so that an epoch has as many steps
     return model, images[:count], keypoints[:count], options.pairs
-
-
-def make_timer():
-    import keras
-
-    class Timer(keras.callbacks.Callback):
-        """Seconds of each step of the last `fit`, without the first, which starts the input."""
-
-        def on_train_begin(self, logs=None):
-            self.ends = []
-
-        def on_train_batch_end(self, batch, logs=None):
-            float(logs["loss"])  # waits for the device
-            self.ends.append((time.perf_counter(), time.process_time()))
-
-        def seconds(self):
-            """Median seconds of a step on the clock, and of CPU time over all threads."""
-            steps = list(itertools.pairwise(self.ends))
-            return tuple(statistics.median(b[i] - a[i] for a, b in steps) for i in (0, 1))
-
-    return Timer()
 
 
 def measure(options):

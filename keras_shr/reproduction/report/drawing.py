@@ -220,6 +220,25 @@ def legend(figure, axes, columns=4):
     )
 
 
+def ranked_legend(axes, lines, title):
+    """A legend beside the axes, the highest value first.
+
+    Args:
+        lines: `(value, text, line)` of each.
+    """
+    lines = sorted(lines, key=lambda entry: -entry[0])
+    axes.legend(
+        [line for _, _, line in lines],
+        [text for _, text, _ in lines],
+        title=title,
+        alignment="left",
+        loc="upper left",
+        bbox_to_anchor=(1.01, 1.0),
+        frameon=False,
+        handlelength=3,
+    )
+
+
 def plain_log(axis, ticks=(1, 2, 5)):
     """Write a logarithmic axis in plain numbers, at `ticks` times the powers of ten."""
     from matplotlib.ticker import LogLocator, NullFormatter, NullLocator

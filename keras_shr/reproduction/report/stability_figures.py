@@ -15,6 +15,7 @@ from keras_shr.reproduction.report.drawing import (
     panel_title,
     plain_log,
     points,
+    ranked_legend,
     save_both,
 )
 from keras_shr.reproduction.report.methods import (
@@ -127,18 +128,7 @@ def _curves(results, folder, key, title, caption, methods, promised):
             areas.append(
                 (area.value, f"{PERCENT * area.value:.1f}  {results.name(method, data)}", line)
             )
-        # The legend ranks the methods; below the curves there may be no room for it.
-        areas.sort(key=lambda item: -item[0])
-        axes.legend(
-            [line for _, _, line in areas],
-            [words for _, words, _ in areas],
-            title="RUC (%)",
-            alignment="left",
-            loc="upper left",
-            bbox_to_anchor=(1.01, 1.0),
-            frameon=False,
-            handlelength=3,
-        )
+        ranked_legend(axes, areas, "RUC (%)")  # below the curves there may be no room for it
         axes.set_xlim(0, 30)
         axes.set_ylim(top=101)
         panel_title(axes, data_label(data))

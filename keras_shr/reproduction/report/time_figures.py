@@ -10,6 +10,7 @@ from keras_shr.reproduction.report.drawing import (
     Figure,
     convergence_note,
     panel_title,
+    ranked_legend,
     save_both,
 )
 from keras_shr.reproduction.report.methods import (
@@ -136,17 +137,7 @@ def curves(results, folder) -> Figure:
                 linewidth=1.5,
             )
             last_values.append((means[-1], f"{means[-1]:.1f}  {results.name(method, d)}", line))
-        last_values.sort(key=lambda item: -item[0])  # as the lines lie at their ends
-        axes.legend(
-            [line for _, _, line in last_values],
-            [text for _, text, _ in last_values],
-            title="at the end (%)",
-            alignment="left",
-            loc="upper left",
-            bbox_to_anchor=(1.01, 1.0),
-            frameon=False,
-            handlelength=3,
-        )
+        ranked_legend(axes, last_values, "at the end (%)")  # as the lines lie at their ends
         last = max(max(values) for key, values in found.items() if key[0] == d)
         axes.axvspan(0.8 * last, last, color="0.94", zorder=0)
         axes.axhline(70, color="0.5", linewidth=0.9, linestyle="--")
