@@ -173,7 +173,7 @@ class VideoWriter:
     def write(self, frame):
         """Adds a frame, uint8 RGB, all of one size."""
         if self._writer is None:
-            self._open((frame.shape[1], frame.shape[0]))
+            self._writer = self._open((frame.shape[1], frame.shape[0]))
         self._writer.write(np.ascontiguousarray(frame[..., ::-1]))
 
     def _open(self, size):
@@ -186,8 +186,7 @@ class VideoWriter:
             temporary = self._file.enter_context(replacing(self.path))
             with _without_stderr():
                 options = str(temporary), cv2.VideoWriter_fourcc(*code), self.frequency, size
-                self._writer = cv2.VideoWriter(*options)
-            return
+                return cv2.VideoWriter(*options)
         raise KerasShrError(f"{self.path}: OpenCV cannot write this video")
 
     def __enter__(self):

@@ -51,11 +51,11 @@ class TrainingClock(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         # What an earlier run did and did not back up is done again.
         del self.seconds[epoch:]
-        self._first_begun = self._first_step = None
-        self._steps = 0
+        self._first_step: float | None = None
+        self._first_took = self._steps = 0.0
 
     def on_train_batch_begin(self, batch, logs=None):
-        if self._first_begun is None:
+        if self._first_step is None:
             self._first_begun = time.monotonic()
 
     def on_train_batch_end(self, batch, logs=None):
@@ -63,6 +63,7 @@ class TrainingClock(keras.callbacks.Callback):
         if self._first_step is None:  # it holds tracing and compiling
             float(logs["loss"])
             self._first_step = time.monotonic()
+            self._first_took = self._first_step - self._first_begun
         elif batch + 1 == self.params["steps"]:
             float(logs["loss"])  # JAX answers before it has computed
             self._steps = (time.monotonic() - self._first_step) / batch
@@ -74,7 +75,7 @@ class TrainingClock(keras.callbacks.Callback):
         self.save()
         left = self.params["epochs"] - epoch - 1
         # The next one need not be compiled.
-        once = self._first_step - self._first_begun - self._steps if self._steps else 0.0
+        once = self._first_took - self._steps if self._steps else 0.0
         each = took - max(0.0, once)
         shown = " ".join(
             f"{name.removeprefix('val_')} {logs[name]:.3f}"

@@ -147,7 +147,9 @@ def cost(results, folder) -> Figure:
             estimate = results.estimate(method, d, "auc", UNSEEN)
             if estimate is None:
                 continue
-            style, x = look(method), one.ratio if relative else one.milliseconds
+            style, x = look(method), one.milliseconds
+            if relative and one.ratio is not None:
+                x = one.ratio
             value, bars = PERCENT * estimate.value, PERCENT * np.array(estimate.bars())
             ends = value - bars[0], value + bars[1]
             there.append((x, value, ends, results.name(method, d), style.color))
