@@ -1,6 +1,6 @@
 """Whether the native perturbations give the evaluation's figures: the same model, several seeds.
 
-    python benchmarks/native_protocol.py MODEL.keras DATA --limit 60 --output FILE.csv
+    python -m benchmarks.native_protocol MODEL.keras DATA --limit 60 --output FILE.csv
 
 Each implementation evaluates the model with each seed. They agree where their means differ by no
 more than seeds of one implementation do; the last column says by how many standard errors.
@@ -71,8 +71,8 @@ def main():
             )
             print(score, name, rows[-1]["mean"], f"({shown})", f"z {z:.2f}", flush=True)
     # The model by its name: where it lies on this machine is nobody's business.
-    shown = [Path(a).name if a == options.model else a for a in sys.argv]
-    command = " ".join(["python", *shown])
+    shown = [Path(a).name if a == options.model else a for a in sys.argv[1:]]
+    command = " ".join(["python -m benchmarks.native_protocol", *shown])
     with replacing(options.output) as path, open(path, "w", newline="") as file:
         writer = csv.DictWriter(file, FIELDS)
         writer.writeheader()
