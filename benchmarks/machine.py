@@ -2,15 +2,13 @@
 
 import os
 import platform
-from pathlib import Path
 
 
 def processor():
     """The processor's name."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return models[0] if models else platform.processor() or platform.machine()
+    from keras_shr import _devices
+
+    return _devices.processor() or platform.machine()
 
 
 def processor_and_cores():
