@@ -8,6 +8,7 @@ NAMES = {
     "mobilenet_v2": "MobileNetV2",
     "mobilenet_v2_0.5": "MobileNetV2, α 0.5",
     "shufflenet_v2_x1_0": "ShuffleNetV2 x1.0",
+    "efficientnet_lite0": "EfficientNet-Lite0",
     "hrnet_w18": "HRNet W18",
     "hrnet_w32": "HRNet W32",
     "resnet50": "ResNet50",

@@ -38,6 +38,7 @@ ARCHITECTURES = {
     "mobilenet_v2": {"backbone": "mobilenet_v2"},
     "mobilenet_v2_0.5": {"backbone": "mobilenet_v2", "alpha": 0.5},
     "shufflenet_v2_x1_0": {"backbone": "shufflenet_v2_x1_0"},
+    "efficientnet_lite0": {"backbone": "efficientnet_lite0"},
     "hrnet_w18": {"backbone": "hrnet_w18"},
     "hrnet_w32": {"backbone": "hrnet_w32"},
     "resnet50": {"backbone": "resnet50"},

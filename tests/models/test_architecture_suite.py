@@ -20,6 +20,7 @@ from keras_shr.models.networks import stacked_hourglass
 from tests.dots import KEYPOINTS, SIZE, pictures
 
 NAMES = (
+    "efficientnet_lite0",
     "hrnet_w18",
     "mobilenet_v2",
     "resnet50",

@@ -10,6 +10,7 @@ from functools import partial
 import keras
 
 from keras_shr.errors import KerasShrError
+from keras_shr.models.backbones.efficientnet_lite0 import efficientnet_lite0
 from keras_shr.models.backbones.hrnet import HRNET_WIDTHS, hrnet, hrnet_finest
 from keras_shr.models.backbones.mobilenet_v2 import MOBILENET_V2_ALPHAS, mobilenet_v2
 from keras_shr.models.backbones.resnet50 import resnet50
@@ -23,6 +24,7 @@ __all__ = [
     "MOBILENET_V2_ALPHAS",
     "SHUFFLENET_V2_CHANNELS",
     "build_backbone",
+    "efficientnet_lite0",
     "freeze_batch_norm",
     "hrnet",
     "hrnet_finest",
@@ -35,6 +37,7 @@ __all__ = [
 ]
 
 BACKBONES: dict[str, Callable] = {
+    "efficientnet_lite0": efficientnet_lite0,
     **{f"hrnet_w{width}": partial(hrnet_finest, width=width) for width in HRNET_WIDTHS},
     "mobilenet_v2": mobilenet_v2,
     "resnet50": resnet50,
