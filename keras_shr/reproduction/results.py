@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_shr.evaluation.scores import FIELDS
-from keras_shr.files import read_json, replacing, write_text
+from keras_shr.files import replacing, write_text
 from keras_shr.methods import METHODS
 from keras_shr.reproduction.measures import (
     EXTRA_KINDS,
@@ -24,7 +24,8 @@ from keras_shr.reproduction.measures import (
     surface,
 )
 from keras_shr.reproduction.measures.base import DRAW_COLUMNS, draws_file
-from keras_shr.reproduction.one_cell import FACTS, cell_config, is_done, time_row
+from keras_shr.reproduction.one_cell import cell_config, is_done, time_row
+from keras_shr.reproduction.state import read_facts
 
 KEY = ("method", "architecture", "data", "seed")
 _STEPS = ("steps", "batch_images", "image_size", "parameters", "pair")
@@ -69,7 +70,7 @@ def write_tables(output, cells, size, data, tests=None):
     for cell in cells:
         folder = output / "cells" / cell.key
         config = cell_config(cell, size, data[cell.data])
-        facts = read_json(folder / FACTS)
+        facts = read_facts(folder)
         status = "done" if is_done(cell, folder, False) else read_failure(folder) or "not run"
         row = cell.columns | {
             "status": status,

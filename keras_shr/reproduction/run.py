@@ -18,7 +18,6 @@ from keras_shr.evaluation.protocol import data_fingerprint
 from keras_shr.files import (
     is_storage_error,
     make_folder,
-    read_json,
     remove_leftovers,
     write_json,
     write_text,
@@ -31,9 +30,10 @@ from keras_shr.reproduction.measures import perturbed_pictures
 from keras_shr.reproduction.one_cell import Work, commit, is_done, run_cell, versions
 from keras_shr.reproduction.results import write_tables
 from keras_shr.reproduction.sizes import find_size
+from keras_shr.reproduction.state import PLAN, read_plan
 from keras_shr.reproduction.suites import planned_cells
 
-PLAN, CALLS = "plan.json", "calls.csv"
+CALLS = "calls.csv"
 _TABLES_SECONDS = 4.0
 
 
@@ -147,7 +147,7 @@ def _check_video(frames, sets):
 
 def _plan_video(output, video, frames):
     """Every cell is measured on the same frames, those of the first call that gave any."""
-    plan, given = read_json(output / PLAN), data_fingerprint(frames)
+    plan, given = read_plan(output), data_fingerprint(frames)
     before = plan.setdefault("video", {"data": str(video), "fingerprint": given})
     if before["fingerprint"] != given:
         raise KerasShrError(
@@ -166,7 +166,7 @@ def _plan(output, suites, data, size, seeds):
     """The cells of this and of earlier calls; once begun, the settings must be the earlier ones."""
     size = find_size(size) if isinstance(size, str) else size
     plan = {"size": size.to_dict(), "data": parse_data(data)}
-    before = read_json(output / PLAN)
+    before = read_plan(output)
     if before is not None and before | plan != before and not _is_begun(output):
         before = None  # a mistake in a first call does not take the folder
     if before is not None:

@@ -1,4 +1,4 @@
-"""Planning and working off cells; training itself is replaced, but for the last, slow test."""
+"""Working off cells that leave what a cell leaves; the slow tests at the end train."""
 
 import csv
 import dataclasses
@@ -8,197 +8,22 @@ import os
 import subprocess
 import sys
 
-import keras
 import pytest
 from PIL import Image
+from tiny import TINY
 
 from keras_shr.cli import main
 from keras_shr.data import open_data
 from keras_shr.errors import KerasShrError
-from keras_shr.methods import METHODS
 from keras_shr.rendering.rhd_writer import write_rhd
-from keras_shr.reproduction import (
-    ARCHITECTURES,
-    SIZES,
-    SUITES,
-    Cell,
-    clock,
-    find_size,
-    planned_cells,
-    reproduce,
-    results,
-    run,
-)
-from keras_shr.reproduction.clock import Deadline, Estimate, OutOfTime, TrainingClock
-from keras_shr.reproduction.data_sets import DataSet, make_data_set, parse_data
-from keras_shr.reproduction.one_cell import cell_config
+from keras_shr.reproduction import reproduce, results, run
+from keras_shr.reproduction.clock import Deadline, OutOfTime
+from keras_shr.reproduction.data_sets import DataSet
 from keras_shr.training import run as training_run
-
-TINY = dataclasses.replace(
-    SIZES["cpu"],
-    train_images=24,
-    validation_images=6,
-    test_images=6,
-    image_size=32,
-    images_per_step=6,
-    steps=8,
-    epochs=4,
-    severities=(3,),
-)
 
 
 def quiet(line):
     pass
-
-
-# Planning
-
-
-def test_suites_name_methods_and_backbones_that_exist():
-    for suite in SUITES:
-        for cell in planned_cells([suite], ["rendered"], 1):
-            assert cell.method in METHODS
-            assert cell.architecture in ARCHITECTURES
-
-
-def test_a_plan_has_each_cell_once_and_the_first_seed_first():
-    cells = planned_cells(["table1", "ablation", "fig8"], ["rhd", "stb"], 3)
-    assert len(set(cells)) == len(cells)
-    assert [cell.seed for cell in cells] == sorted(cell.seed for cell in cells)
-    # table1 is part of the ablation; fig8 shares three methods on MobileNetV2 with it.
-    assert len(cells) == 3 * 2 * (11 + 3 * 6 - 3)
-    assert set(planned_cells(["table1"], ["rhd"], 1)) <= set(cells)
-    everything = set(planned_cells(["all"], ["rhd"], 1))
-    for suite in SUITES:
-        assert set(planned_cells([suite], ["rhd"], 1)) <= everything
-
-
-def test_single_methods_can_be_planned():
-    cells = planned_cells(["table3", "supervised", "ours"], ["rendered"], 2)
-    assert [cell.method for cell in cells] == 2 * ["baseline", "paper", "ours", "supervised"]
-    assert {cell.architecture for cell in cells} == {"mobilenet_v2"}
-
-
-def test_an_unknown_suite_is_named():
-    with pytest.raises(KerasShrError, match=r"no suite 'fig5'; there are table1.*: .*supervised"):
-        planned_cells(["fig5"], ["rendered"], 1)
-
-
-@pytest.mark.parametrize("size", SIZES)
-def test_every_method_sees_the_same_number_of_images(size):
-    data = {"rendered": DataSet("rendered", {"data": "prepared:t"}, None)}
-    for cell in planned_cells(["all"], data, 1):
-        config = cell_config(cell, SIZES[size], data["rendered"])
-        assert config.batch_size * METHODS[cell.method].views == SIZES[size].images_per_step
-        assert config.steps_per_epoch * config.epochs == SIZES[size].steps
-
-
-def test_single_settings_of_a_size_can_be_changed():
-    size = find_size("cpu", ["steps=7", "severities=[2, 4]", "test_images=None"])
-    assert (size.steps, size.severities, size.test_images) == (7, (2, 4), None)
-    assert size.image_size == SIZES["cpu"].image_size
-    with pytest.raises(KerasShrError, match="there is no size 'huge'; there are cpu, gpu, paper"):
-        find_size("huge")
-    with pytest.raises(KerasShrError, match="'step' is no setting; there are train_images"):
-        find_size("cpu", ["step=7"])
-    with pytest.raises(KerasShrError, match="steps='many': expected a value like 3000"):
-        find_size("cpu", ["steps=many"])
-    with pytest.raises(KerasShrError, match="steps=0: it must be above 0"):
-        find_size("cpu", ["steps=0"])
-    assert find_size("cpu", ["rotation=0.0"]).rotation == 0
-
-
-def test_data_words():
-    assert parse_data(["rendered", "rhd=folder:a?size=3"]) == {
-        "rendered": "",
-        "rhd": "folder:a?size=3",
-    }
-    with pytest.raises(KerasShrError, match="expected rendered, or NAME=DATA"):
-        parse_data(["prepared/rhd"])
-    with pytest.raises(KerasShrError, match="two data sets are called 'a'"):
-        parse_data(["a=x", "a=y"])
-
-
-def test_data_without_a_test_part_are_refused(tmp_path):
-    line = {"file": "a.png", "keypoints": [[1, 2]], "split": "train"}
-    (tmp_path / "index.jsonl").write_text(json.dumps(line))
-    with pytest.raises(KerasShrError, match="has no test part"):
-        make_data_set("mine", f"folder:{tmp_path}", TINY, tmp_path)
-
-
-# Time
-
-
-def test_a_deadline_counts_what_is_still_needed():
-    Deadline(None).check(1e9)
-    Deadline(60).check(1)
-    with pytest.raises(OutOfTime):
-        Deadline(60).check(120)
-    with pytest.raises(OutOfTime):
-        Deadline(0).check()
-
-
-def test_training_ends_before_an_epoch_that_would_be_too_long():
-    class Passed(Deadline):
-        asked = 0
-
-        def check(self, needed=0.0):
-            self.asked += needed > 0
-            if self.asked == 2:
-                raise OutOfTime("now")
-
-    lines, seconds, saved = [], [], []
-    clock = TrainingClock(
-        Passed(), lines.append, seconds, lambda: saved.append(json.dumps(seconds))
-    )
-    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-    model.compile("sgd", "mse")
-    x = keras.ops.zeros((8, 2))
-    with pytest.raises(OutOfTime):
-        model.fit(x, x[:, :1], batch_size=2, epochs=5, verbose=0, callbacks=[clock])
-    assert len(seconds) == len(saved) == len(lines) == 2
-    assert json.loads(saved[-1]) == seconds
-    assert lines[1].startswith("epoch 2 of 5: loss 0.000")
-    # Rounded to hundredths: on a fast machine an epoch of four such steps takes none.
-    assert all(entry["seconds"] + 0.005 >= entry["step"] > 0 for entry in seconds)
-
-
-def test_what_is_compiled_once_is_not_expected_of_the_next_epoch(monkeypatch):
-    now, asked, lines = [0.0], [], []
-    monkeypatch.setattr(clock.time, "monotonic", lambda: now[0])
-
-    class Asked(Deadline):
-        def check(self, needed=0.0):
-            asked.append(needed)
-
-    training = TrainingClock(Asked(), lines.append, [], lambda: None)
-    training.set_params({"steps": 10, "epochs": 9})
-    training.on_train_begin()
-    for epoch, first in enumerate((80, 2)):
-        training.on_epoch_begin(epoch)
-        for batch in range(10):
-            training.on_train_batch_begin(batch)
-            now[0] += first if batch == 0 else 2
-            training.on_train_batch_end(batch, {"loss": 1.0})
-        now[0] += 5  # its validation
-        training.on_epoch_end(epoch, {"loss": 1.0})
-    assert [needed for needed in asked if needed] == pytest.approx([1.1 * 25, 1.1 * 25])
-    assert lines == [
-        "epoch 1 of 9: loss 1.000, 103 s",
-        "epoch 2 of 9: loss 1.000, 25 s; about 3 min of training left",
-    ]
-
-
-def test_the_estimate_goes_by_architecture():
-    estimate, cells = Estimate(), planned_cells(["fig8"], ["rendered"], 1)
-    assert estimate.left(cells) == ""
-    estimate.add(Cell("baseline", "vgg19_bn", "rendered", 0), 600)
-    estimate.add(Cell("baseline", "mobilenet_v2", "rendered", 0), 60)
-    two = [Cell("ours", a, "rendered", 0) for a in ("vgg19_bn", "mobilenet_v2")]
-    assert estimate.left(two) == "; about 11 min for the 2 left"
-
-
-# Working off, with cells that only leave what a cell leaves
 
 
 @pytest.fixture
@@ -320,6 +145,23 @@ def test_a_folder_of_other_settings_is_refused(fake, tmp_path):
         reproduce(["table1"], tmp_path, size=other, say=quiet)
     with pytest.raises(KerasShrError, match="no size 'huge'"):
         reproduce(["table1"], tmp_path, size="huge", say=quiet)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("plan.json", "[]", r"plan.json: holds \[\], expected an object; remove"),
+        ("plan.json", '{"size": {}, "data": {"a": 3}}', "plan.json: data is .*object of data sets"),
+        ("facts.json", "{}", "facts.json: parameters is None, expected a number; remove"),
+        ("times.json", '[{"seconds": "2"}]', "times.json: holds .*with seconds and step; remove"),
+    ],
+)
+def test_a_damaged_state_is_named(fake, tmp_path, name, content, message):
+    reproduce(["baseline"], tmp_path, size=TINY, say=quiet)
+    (damaged,) = tmp_path.rglob(name)
+    damaged.write_text(content)
+    with pytest.raises(KerasShrError, match=message):
+        reproduce(["baseline"], tmp_path, size=TINY, say=quiet)
 
 
 def test_a_mistake_in_the_first_call_does_not_take_the_folder(fake, tmp_path, monkeypatch):
