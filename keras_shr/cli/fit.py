@@ -1,9 +1,13 @@
 """Train a model; the same command again goes on where it stopped.
 
 keras-shr fit --data my_images --output runs/mine
-keras-shr fit train/configs/hand.py --output runs/hand --set epochs=20 model.alpha=0.35
+keras-shr fit train/configs/hand.py --output runs/hand --set epochs=20 batch_size=8
 keras-shr fit train/configs/hand.py --output /shared/runs/hand --strategy multiworker
+
+On a terminal a bar shows each step; elsewhere, as in a cluster's log, there is a line an epoch.
 """
+
+import sys
 
 
 def add_arguments(parser):
@@ -39,6 +43,7 @@ def run(arguments):
         config,
         arguments.output,
         arguments.workers,
+        verbose="auto" if sys.stdout.isatty() else 2,
         tensorboard=arguments.tensorboard,
         strategy=arguments.strategy,
     )

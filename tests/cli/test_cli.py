@@ -155,6 +155,16 @@ def test_only_what_goes_on_says_so(monkeypatch, capsys, goes_on, command):
     assert capsys.readouterr().err == f"keras-shr {command}: interrupted{end}\n"
 
 
+@pytest.mark.parametrize(("terminal", "verbose"), [(True, "auto"), (False, 2)])
+def test_a_log_has_a_line_an_epoch(monkeypatch, terminal, verbose):
+    """The bar of a long run would fill a cluster's log with megabytes."""
+    given = {}
+    monkeypatch.setattr("keras_shr.training.train", lambda *_, **options: given.update(options))
+    monkeypatch.setattr("sys.stdout.isatty", lambda: terminal, raising=False)
+    assert main(["fit", "--data", "rendered:8", "--output", "x"]) == 0
+    assert given["verbose"] == verbose
+
+
 def test_part_of_an_evaluation():
     assert part("2/4") == (2, 4)
     assert part(None) is None
