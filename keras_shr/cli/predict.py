@@ -21,8 +21,6 @@ from pathlib import Path
 
 from keras_shr.errors import DataError, KerasShrError
 
-_AT_ONCE = 64
-_BYTES_AT_ONCE = 500_000_000  # of decoded pictures: 64 of a telephone would be 2.3 GB
 _WIDEST = 1280
 _UNSURE = 0.3  # mean scores below are mostly those of pictures without the subject
 
@@ -124,6 +122,7 @@ def _pictures(predictor, output, arguments):
     from keras_shr.prediction.boxes_json import boxes_of_files
     from keras_shr.prediction.coco_json import CocoJson
     from keras_shr.prediction.drawing import annotated
+    from keras_shr.prediction.portions import portions
     from keras_shr.prediction.sources import picture_files, relative_names
 
     files, unread = picture_files(arguments.sources, besides=output)
@@ -148,16 +147,16 @@ def _pictures(predictor, output, arguments):
             try:
                 picture = read_image(path, max_pixels=predictor.max_pixels)
                 squares = predictor.squares(picture, boxes.get(path), str(path))
-                yield path, picture, squares if arguments.whole or path in boxes else None
+                yield picture, path, squares if arguments.whole or path in boxes else None
             except DataError as error:
                 skipped += 1
                 print(f"skipped: {error}", file=sys.stderr)
 
-    for pictures in _portions(read()):
+    for pictures in portions(read()):
         found = predictor.predict_squares(
-            [p for _, p, _ in pictures], [s or [] for _, _, s in pictures], arguments.heatmaps
+            [p for p, _, _ in pictures], [s or [] for _, _, s in pictures], arguments.heatmaps
         )
-        for (path, picture, squares), prediction in zip(pictures, found, strict=True):
+        for (picture, path, squares), prediction in zip(pictures, found, strict=True):
             if squares is None:
                 prediction = search(predictor, picture, arguments.heatmaps)
             prediction = kept(prediction)
@@ -197,19 +196,6 @@ class _Kept:
             print(f"{self.low} of {_counted(count, what)} scored below {self.bar:g}: {instead}")
 
 
-def _portions(pictures):
-    """Lists of `(path, picture, squares or None)` that fit into the memory together."""
-    portion, size = [], 0
-    for one in pictures:
-        portion.append(one)
-        size += one[1].nbytes
-        if len(portion) == _AT_ONCE or size >= _BYTES_AT_ONCE:
-            yield portion
-            portion, size = [], 0
-    if portion:
-        yield portion
-
-
 def _drawings(names):
     """Name → where its drawing lies in the output folder; a number tells equal ones apart."""
     drawings, used = {}, set()
@@ -240,15 +226,21 @@ def _video(predictor, source, output, arguments):
     tracker = Tracker(predictor, box, filter=smooth, **options)
     result = CocoJson(predictor.skeleton, arguments.visible)
     kept, began, last = _Kept(arguments.min_score), time.monotonic(), time.monotonic()
+    pace = _Pace(video.frequency, isinstance(source, int))
     with VideoWriter(output / name, video.frequency) as writer:
         try:
             for number, frame in enumerate(video):
                 if arguments.seconds is not None and _over(arguments, source, number, video, began):
                     break
                 found = kept(tracker(frame, arguments.heatmaps))
+                copies = pace.copies()
+                if smooth:
+                    smooth.frequency = pace.frequency
                 result.add(f"{name}-{number:06d}", frame.shape[:2], found)
                 if not arguments.no_pictures:
-                    writer.write(annotated(frame, found, predictor.skeleton, frame.shape[1]))
+                    drawn = annotated(frame, found, predictor.skeleton, frame.shape[1])
+                    for _ in range(copies):
+                        writer.write(drawn)
                 if time.monotonic() - last > 10:
                     last = time.monotonic()
                     print(f"{number + 1} of {video.count or '?'} frames", file=sys.stderr)
@@ -263,6 +255,36 @@ def _video(predictor, source, output, arguments):
     print(f"{output / 'predictions.json'}{drawn}: {_counted(count, 'frame')}")
     kept.say("frame", count)
     return 0
+
+
+class _Pace:
+    """How often frames come: as a film says, or as often as a camera and the model manage.
+
+    Args:
+        frequency: frames a second as the film or camera says.
+        camera: whether it is one; a slow model gets fewer frames of it than it says.
+
+    Attributes:
+        frequency: frames a second, of a camera's so far.
+    """
+
+    def __init__(self, frequency, camera):
+        self.frequency, self._stated, self._camera = frequency, frequency, camera
+        self._first, self._frames, self._written = None, 0, 0
+
+    def copies(self):
+        """How many times a frame that is done belongs into the film for that to keep its pace."""
+        if not self._camera:
+            return 1
+        now = time.monotonic()
+        self._first = now if self._first is None else self._first  # the first frame compiles
+        passed = now - self._first
+        if passed:
+            self.frequency = self._frames / passed
+        self._frames += 1
+        copies = max(1, round(passed * self._stated) + 1 - self._written)
+        self._written += copies
+        return copies
 
 
 def _over(arguments, source, number, video, began):

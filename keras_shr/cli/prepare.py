@@ -8,6 +8,8 @@ folder as it is.
 """
 
 import sys
+from pathlib import Path
+from urllib.parse import urlencode
 
 from keras_shr.errors import KerasShrError
 
@@ -44,8 +46,17 @@ def run(arguments):
         name, _, value = option.partition("=")
         if name in ("size", "split"):
             raise KerasShrError(f"--option {option}: give it as --{name} {value}")
-    query = "?" + "&".join(arguments.option) if arguments.option else ""
+    # A path may have what means something in a specification: "+", "&", "%".
+    options = [option.partition("=") for option in arguments.option]
+    query = urlencode({name: value for name, _, value in options}, safe="/\\:,")
+    query = query and f"?{query}"
     reader = open_part(f"{arguments.kind}:{arguments.root}{query}", arguments.split, arguments.size)
+    if arguments.split is None and len(reader.splits) > 1:
+        raise KerasShrError(
+            f"{arguments.root}: has the parts {', '.join(reader.splits)}, which would be mixed; "
+            f"prepare each by itself, such as --split {reader.splits[0]} into "
+            f"{Path(arguments.output) / reader.splits[0]}"
+        )
     manifest = prepare(
         reader,
         arguments.output,

@@ -42,8 +42,11 @@ def decode_file(path, record, max_pixels, content):
     where = f"{path} (record {record})" if record else str(path)
     if not path.is_file():
         raise DataError(f"{where}: no such picture")
-    with path.open("rb") as stream:
-        return decode(stream, where, max_pixels, content)
+    try:
+        with path.open("rb") as stream:
+            return decode(stream, where, max_pixels, content)
+    except OSError as error:  # such as no permission, or a network drive that went away
+        raise DataError(f"{where}: cannot be read ({error.strerror or error})") from error
 
 
 def decode(stream, where, max_pixels, content):

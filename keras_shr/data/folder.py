@@ -146,7 +146,8 @@ def _split(entry):
 
 
 def _group(entry):
-    return str(entry.get("group", ""))
+    group = entry.get("group")
+    return "" if group is None else str(group)
 
 
 def _names(value):
@@ -232,6 +233,6 @@ def _nothing_left(path, entries, split, groups, subset):
     return (
         f"{path}: no record with {asked}; it has "
         f"the splits {found(_split(e) for _, e in entries)}; "
-        f"the groups {found(e.get('group', '') for _, e in entries)}; "
+        f"the groups {found(_group(e) for _, e in entries)}; "
         f"the sub-folders {found(Path(e['file']).parts[0] for _, e in entries)}"
     )

@@ -4,6 +4,7 @@ import importlib.metadata
 import json
 import math
 import platform
+import re
 import shlex
 import sys
 from dataclasses import dataclass, field
@@ -24,6 +25,13 @@ from keras_shr.evaluation.store import folder_names
 from keras_shr.evaluation.summary import csv_text, differences, summarize
 from keras_shr.files import check_writable, remove_leftovers, write_text
 from keras_shr.perturbations import ALL_PERTURBATIONS, SEVERITIES
+from keras_shr.perturbations.names import SENSOR_PERTURBATIONS
+
+_OURS = re.compile(
+    rf".+_\d{{2,}}_({'|'.join(ALL_PERTURBATIONS + SENSOR_PERTURBATIONS)})_\d\.jpg"
+    r"|all_models_(typical|worst)\.jpg"
+)
+"""Names of examples."""
 
 
 @dataclass
@@ -246,7 +254,8 @@ def _draw_examples(report, data, stores, predictors, count):
     folder = report.output / "examples"
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("*.jpg"):
-        old.unlink()  # of an earlier report: its models or their number may have changed
+        if _OURS.fullmatch(old.name):  # the folder may hold others' pictures too
+            old.unlink()  # of an earlier report: its models or their number may have changed
     names = folder_names(stores)
     conditions = report.protocol.conditions
     with make_perturber(report.protocol, workers=1) as perturber:

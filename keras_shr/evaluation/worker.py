@@ -12,6 +12,7 @@ import importlib
 import importlib.util
 import os
 import pickle
+import signal
 import sys
 import traceback
 import types
@@ -58,6 +59,7 @@ def main():
     """Serve until the pipe closes, which also happens when the parent is killed."""
     source, sink = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # a library that prints must not write into the pipe
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its workers itself
 
     def answer(value):
         pickle.dump(value, sink, protocol=5)

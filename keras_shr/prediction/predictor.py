@@ -16,6 +16,7 @@ from keras_shr.heatmaps import DECODERS
 from keras_shr.models import load_trained
 from keras_shr.models._prediction import filled_up
 from keras_shr.prediction.found import Prediction
+from keras_shr.prediction.portions import portions
 from keras_shr.prediction.searching import search
 from keras_shr.skeletons import HAND_21, Skeleton
 
@@ -102,21 +103,28 @@ class Predictor:
                 f"predict takes a list of pictures and got one {_kind(pictures)}; "
                 "for a single picture call the predictor itself"
             )
-        pictures = [self._picture(p, i) for i, p in enumerate(pictures)]
+        pictures = list(pictures)
         if boxes is None:
             boxes = [None] * len(pictures)
         if len(boxes) != len(pictures):
             raise DataError(f"{len(boxes)} lists of boxes for {len(pictures)} pictures")
+        # Files are read a few at a time: hundreds of photographs do not fit the memory together.
+        read = (
+            (self._picture(picture, i), i, rows)
+            for i, (picture, rows) in enumerate(zip(pictures, boxes, strict=True))
+        )
+        return [one for part in portions(read) for one in self._predict(part, heatmaps, whole)]
+
+    def _predict(self, pictures, heatmaps, whole):
+        """One `Prediction` for each `(array, number, boxes or None)`."""
         squares = [
-            self.squares(p, rows, f"picture {i}") if whole or rows is not None else []
-            for i, (p, rows) in enumerate(zip(pictures, boxes, strict=True))
+            self.squares(picture, rows, f"picture {i}") if whole or rows is not None else []
+            for picture, i, rows in pictures
         ]
-        found = self.predict_squares(pictures, squares, heatmaps)
-        if whole:
-            return found
+        found = self.predict_squares([picture for picture, _, _ in pictures], squares, heatmaps)
         return [
-            search(self, picture, heatmaps) if rows is None else one
-            for picture, rows, one in zip(pictures, boxes, found, strict=True)
+            search(self, picture, heatmaps) if rows is None and not whole else one
+            for (picture, _, rows), one in zip(pictures, found, strict=True)
         ]
 
     def squares(self, picture, boxes=None, where="picture") -> list[SquareBox]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_shr.data import KeypointData, PartReader, Reader, load_arrays, open_data, prepare
-from keras_shr.errors import DataError, KerasShrError
+from keras_shr.errors import KerasShrError, MissingPartError
 
 RENDERED = "rendered"
 _SEED = 1
@@ -78,7 +78,7 @@ def _existing(name, spec, size):
     train = open_data(spec, "train", size.image_size)
     try:
         test = open_data(spec, "test", size.image_size)
-    except DataError:
+    except MissingPartError:
         test = None
     if test is None or set(test.ids) & set(train.ids):  # kinds without splits ignore the word
         raise KerasShrError(

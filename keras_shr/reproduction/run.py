@@ -14,6 +14,7 @@ import keras
 from keras_shr._compile import without_retracing_warnings
 from keras_shr.data import load_arrays, open_data
 from keras_shr.errors import KerasShrError, first_line
+from keras_shr.evaluation.motion import clips_of
 from keras_shr.evaluation.protocol import data_fingerprint
 from keras_shr.files import (
     is_storage_error,
@@ -143,6 +144,11 @@ def _check_video(frames, sets):
                 f"the video {frames.name} has {len(frames.skeleton)} keypoints and {name} "
                 f"{len(one.test.skeleton)}"
             )
+    if not clips_of(frames.groups):
+        raise KerasShrError(
+            f"the video {frames.name} has no clip of three frames or more (frames of one 'group' "
+            "are a clip)"
+        )
 
 
 def _plan_video(output, video, frames):

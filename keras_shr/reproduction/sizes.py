@@ -21,8 +21,8 @@ class Size:
         alpha: width of MobileNetV2.
         filters: widths of MobileNetV2's upsampling stages; the others take the last for all.
         images_per_step: images that pass through the network in a step, whatever the method: one
-            that shows each labelled image n times takes an n-th of them.
-        steps: of training.
+            that shows each labelled image n times takes an n-th of them; a multiple of 6.
+        steps: of training; a multiple of `epochs`.
         epochs: in how many slices they are trained: a killed run loses one slice at most.
         learning_rate: highest of the schedule.
         rotation: of the augmentation, degrees.
@@ -46,6 +46,19 @@ class Size:
     rotation: float = 40.0
     dtype: str = "float32"
     severities: tuple[int, ...] = (1, 2, 3, 4, 5)
+
+    def __post_init__(self):
+        for name, value, divisor, why in (
+            (
+                "images_per_step",
+                self.images_per_step,
+                6,
+                "a method shows each image 1, 2 or 3 times",
+            ),
+            ("steps", self.steps, self.epochs, "the epochs are alike"),
+        ):
+            if value % divisor:
+                raise KerasShrError(f"{name}={value}: it must be a multiple of {divisor}, as {why}")
 
     def network(self, architecture) -> dict:
         """Keyword arguments of `StableHeatmapRegressor` for an architecture."""

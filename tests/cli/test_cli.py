@@ -128,6 +128,25 @@ def test_a_prepared_folder_of_a_part_may_come_from_data_without_parts(tmp_path):
         open_part(place, "val", 64)
 
 
+def test_parts_are_not_mixed_into_one_prepared_folder(tmp_path, capsys):
+    lines = [{"file": f"{p}.png", "keypoints": [[1, 2]], "split": p} for p in ("train", "test")]
+    (tmp_path / "index.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    words = ["prepare", "folder", str(tmp_path), str(tmp_path / "out")]
+    assert main(words) == 1
+    message = capsys.readouterr().err
+    assert "has the parts test, train, which would be mixed; prepare each by itself" in message
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["C++", "a&b=c", "50%25", "a b"])
+def test_an_option_of_prepare_may_be_any_path(tmp_path, name):
+    (tmp_path / name).mkdir()
+    write_coco(tmp_path / name)
+    (tmp_path / name / "coco.json").rename(tmp_path / "coco.json")
+    words = ["prepare", "coco", str(tmp_path / "coco.json"), str(tmp_path / "out"), "--size", "64"]
+    assert main([*words, "--option", f"images_root={tmp_path / name}"]) == 0
+
+
 def test_pictures_for_training_are_named(tmp_path, capsys):
     write_coco(tmp_path)
     index = tmp_path / "index.jsonl"

@@ -20,6 +20,15 @@ def test_coco_pixel_worked_out_on_paper(coco_root):
     assert record.image[11:].any(axis=2).all()
 
 
+def test_no_group_may_be_written_as_null(tmp_path):
+    """As pandas writes it: no group of that name."""
+    lines = [{"file": f, "keypoints": [[1, 2]], "group": None} for f in ("a.png", "b.png", "b.png")]
+    (tmp_path / "index.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    for name in "ab":
+        save(tmp_path / f"{name}.png", grey_picture(20, 20))
+    assert [record.group for record in FolderReader(tmp_path)] == ["", "file:b.png", "file:b.png"]
+
+
 def test_coco_skeleton_and_choice_of_annotations(coco_root):
     reader = COCOReader(coco_root / "person.json", coco_root / "pictures")
     assert reader.ids == ["a.png#11", "a.png#14"]  # no crowd, none without labels, no cat

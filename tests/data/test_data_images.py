@@ -97,6 +97,18 @@ def test_unreadable_files(tmp_path):
         read_image(path)
 
 
+def test_a_file_that_may_not_be_read_is_named(tmp_path, monkeypatch):
+    path = tmp_path / "p.png"
+    Image.new("RGB", (4, 4)).save(path)
+
+    def refused(*_):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(type(path), "open", refused)
+    with pytest.raises(DataError, match=r"p.png: cannot be read \(Permission denied\)"):
+        read_image(path)
+
+
 def test_crop_of_the_whole_picture_is_the_picture():
     image = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
     np.testing.assert_array_equal(crop(image, SquareBox.of_image(16, 16), 16), image)

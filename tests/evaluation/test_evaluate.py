@@ -165,6 +165,19 @@ def test_all_models_on_a_typical_picture_and_on_the_worst(finished):
     ]
 
 
+def test_an_earlier_report_s_examples_go_and_others_pictures_stay(shifted, tmp_path):
+    folder = tmp_path / "examples"
+    folder.mkdir()
+    mine = ["holiday.jpg", "spatter_2.jpg", "a_01_dog_2.jpg"]
+    for name in [*mine, "old_01_spatter_2.jpg", "old_12_hot_pixels_3.jpg", "all_models_worst.jpg"]:
+        (folder / name).write_bytes(b"x")
+    network, data = fakes.honest_network(), fakes.make_data(2)
+    options = {"workers": 1, "progress": False, "examples": 1}
+    evaluate({"honest": network}, data, tmp_path, ("spatter",), (2,), **options)
+    found = {path.name for path in folder.iterdir()}
+    assert found == {*mine, "honest_01_spatter_2.jpg"}
+
+
 def test_the_typical_example_is_in_the_middle():
     moved = np.array([[5.0, 0.0, 9.0], [1.0, 7.0, 30.0]])
     example = examples.typical(moved)

@@ -1,5 +1,6 @@
 """Streaming, resuming and the worker processes."""
 
+import signal
 from functools import cache
 
 import evaluation_fakes as fakes
@@ -90,6 +91,17 @@ def test_an_interrupted_run_goes_on(tmp_path, monkeypatch):
     written = chunks[0].stat().st_mtime_ns
     assert_same(expected, predict(folder, data)["honest"])
     assert chunks[0].stat().st_mtime_ns == written
+
+
+def test_ctrl_c_is_the_parent_s_business(capfd):
+    """A terminal sends it to the workers too, whose tracebacks would bury the parent's line."""
+    pictures = np.zeros((1, 8, 8, 3), np.uint8)
+    with perturber.Perturber(1, fakes.RANDOM_SHIFTS) as one:
+        expected = one.perturb("brightness", 1, pictures, [0])
+        (process,) = one._processes
+        process.send_signal(signal.SIGINT)
+        np.testing.assert_array_equal(one.perturb("brightness", 1, pictures, [0]), expected)
+    assert "Traceback" not in capfd.readouterr().err
 
 
 class Impatient:

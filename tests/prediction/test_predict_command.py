@@ -11,7 +11,7 @@ from prediction_helpers import POINTS, SKELETON, lamp_model, lamps
 from keras_shr.cli import main, predict
 from keras_shr.data import open_data
 from keras_shr.errors import KerasShrError
-from keras_shr.prediction import Prediction, Tracker, sources
+from keras_shr.prediction import Prediction, Tracker, portions, sources
 from keras_shr.prediction.coco_json import CocoJson
 from keras_shr.prediction.sources import Video, VideoWriter, camera_number, picture_files
 
@@ -50,7 +50,7 @@ def test_a_folder_with_a_broken_file(model, tmp_path, capsys):
 def test_large_pictures_are_taken_a_few_at_a_time(model, tmp_path, monkeypatch, capsys):
     for i in range(7):
         Image.fromarray(lamps(96, 128, POINTS)).save(tmp_path / f"{i}.png")
-    monkeypatch.setattr(predict, "_BYTES_AT_ONCE", 2 * 96 * 128 * 3)
+    monkeypatch.setattr(portions, "_BYTES_AT_ONCE", 2 * 96 * 128 * 3)
     output = tmp_path / "out"
     assert main(["predict", model, str(tmp_path), "--output", str(output)]) == 0
     progress = [line for line in capsys.readouterr().err.splitlines() if " of 7" in line]
@@ -325,6 +325,21 @@ def test_a_video_with_boxes_that_are_not_there(model, tmp_path, capsys):
     assert main([*arguments, "--boxes", str(boxes)]) == 0
 
 
+def test_a_film_of_a_slow_camera_keeps_its_pace(monkeypatch):
+    """A camera says 30 frames a second; the model manages 8."""
+    now = [0.0]
+    monkeypatch.setattr(predict.time, "monotonic", lambda: now[0])
+    pace, copies = predict._Pace(30.0, camera=True), []
+    for _ in range(81):
+        now[0] += 0.125
+        copies.append(pace.copies())
+    assert sum(copies) == 10 * 30 + 1  # from the first frame to the last are ten seconds
+    assert {*copies[1:]} == {3, 4}
+    assert pace.frequency == pytest.approx(8)
+    film = predict._Pace(25.0, camera=False)
+    assert [film.copies(), film.copies(), film.frequency] == [1, 1, 25.0]
+
+
 @pytest.mark.parametrize("camera", [True, False])
 def test_ctrl_c_ends_a_camera_and_discards_a_film(model, tmp_path, monkeypatch, capsys, camera):
     class Stopped(Video):
@@ -347,7 +362,7 @@ def test_ctrl_c_ends_a_camera_and_discards_a_film(model, tmp_path, monkeypatch, 
         assert len(content["images"]) == 3
         monkeypatch.undo()
         (drawn,) = (tmp_path / "out").glob("webcam-0.*")
-        assert len(list(Video(drawn))) == 3
+        assert len(list(Video(drawn))) >= 3  # more where the model is slower than the camera
     else:
         assert status == 130
         assert capsys.readouterr().err.endswith("keras-shr predict: interrupted\n")

@@ -1,5 +1,7 @@
 """Keypoints in pictures of any size, in boxes and along a video."""
 
+import weakref
+
 import keras
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ import keras_shr
 from keras_shr.data.images import SquareBox
 from keras_shr.errors import DataError, KerasShrError
 from keras_shr.models import PairedHeatmapModel
-from keras_shr.prediction import Predictor, search
+from keras_shr.prediction import Predictor, portions, search
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +76,29 @@ def test_batches_do_not_change_the_answer():
     several = [Predictor(model, batch_size=b).predict(pictures, whole=True) for b in (2, 8)]
     for one, other in zip(*several, strict=True):
         np.testing.assert_allclose(one.keypoints, other.keypoints, atol=1e-3)
+
+
+def test_files_are_read_a_few_at_a_time(tmp_path, monkeypatch):
+    """Hundreds of photographs do not fit the memory together."""
+    paths = [tmp_path / f"{i}.png" for i in range(5)]
+    for i, path in enumerate(paths):
+        Image.fromarray(lamps(60, 60, [(10 + 5 * i, 30)] * 3)).save(path)
+    predictor = Predictor(lamp_model())
+    expected = [predictor(path, whole=True).keypoints for path in paths]
+    monkeypatch.setattr(portions, "_BYTES_AT_ONCE", 2 * 60 * 60 * 3)
+    alive, most, read = [], [], Predictor._picture
+
+    def counted(self, picture, number):
+        array = read(self, picture, number)
+        alive.append(weakref.ref(array))
+        most.append(sum(one() is not None for one in alive))
+        return array
+
+    monkeypatch.setattr(Predictor, "_picture", counted)
+    found = predictor.predict(paths, whole=True)
+    assert max(most) <= 3  # two, and the one that is being read
+    for one, keypoints in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one.keypoints, keypoints, atol=1e-4)
 
 
 def test_a_single_picture_is_computed_once(monkeypatch):

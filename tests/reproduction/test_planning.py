@@ -58,8 +58,8 @@ def test_every_method_sees_the_same_number_of_images(size):
 
 
 def test_single_settings_of_a_size_can_be_changed():
-    size = find_size("cpu", ["steps=7", "severities=[2, 4]", "test_images=None"])
-    assert (size.steps, size.severities, size.test_images) == (7, (2, 4), None)
+    size = find_size("cpu", ["steps=700", "severities=[2, 4]", "test_images=None"])
+    assert (size.steps, size.severities, size.test_images) == (700, (2, 4), None)
     assert size.image_size == SIZES["cpu"].image_size
     with pytest.raises(KerasShrError, match="there is no size 'huge'; there are cpu, gpu, paper"):
         find_size("huge")
@@ -70,6 +70,24 @@ def test_single_settings_of_a_size_can_be_changed():
     with pytest.raises(KerasShrError, match="steps=0: it must be above 0"):
         find_size("cpu", ["steps=0"])
     assert find_size("cpu", ["rotation=0.0"]).rotation == 0
+
+
+def test_cells_get_as_many_images_and_steps_as_the_tables_say():
+    for assignment, message in (
+        ("images_per_step=64", "images_per_step=64: it must be a multiple of 6, as a method shows"),
+        ("steps=2005", "steps=2005: it must be a multiple of 10, as the epochs are alike"),
+        ("epochs=7", "steps=3000: it must be a multiple of 7"),
+    ):
+        with pytest.raises(KerasShrError, match=message):
+            find_size("cpu", [assignment])
+
+
+def test_a_damaged_test_part_is_no_missing_one(tmp_path):
+    lines = [{"file": "a.png", "keypoints": [[1, 2]], "split": part} for part in ("train", "test")]
+    lines[1]["keypoints"] = [["x", 2]]
+    (tmp_path / "index.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    with pytest.raises(KerasShrError, match=r"index\.jsonl:2 .*keypoint"):
+        make_data_set("mine", f"folder:{tmp_path}", TINY, tmp_path)
 
 
 def test_data_words():

@@ -197,6 +197,8 @@ def test_a_video_that_does_not_fit_is_refused_before_training(fake, tmp_path, mo
     monkeypatch.setattr(run, "make_data_set", lambda n, *_: DataSet(n, {"data": "p:t"}, hands))
     with pytest.raises(KerasShrError, match="has 1 keypoints and rendered 21"):
         reproduce(*arguments, video=f"folder:{tmp_path}", say=quiet)
+    with pytest.raises(KerasShrError, match="has no clip of three frames or more"):
+        reproduce(*arguments, video="rendered:2", say=quiet)
     assert fake["done"] == []
 
 
@@ -208,8 +210,8 @@ def test_all_cells_are_measured_on_the_same_frames(fake, tmp_path, monkeypatch):
         folder = tmp_path / name
         folder.mkdir()
         Image.new("RGB", (40, 40), color).save(folder / "a.png")
-        line = {"file": "a.png", "keypoints": [[1, 2]] * 21}
-        (folder / "index.jsonl").write_text(json.dumps(line))
+        line = {"file": "a.png", "keypoints": [[1, 2]] * 21, "group": "clip"}
+        (folder / "index.jsonl").write_text("\n".join([json.dumps(line)] * 3))
         return f"folder:{folder}"
 
     one, other = frames("one", "red"), frames("other", "blue")
