@@ -142,8 +142,9 @@ def test_a_torch_file_gives_its_tensors():
         np.testing.assert_array_equal(found[name], values)
 
 
-def test_a_tensor_beyond_its_storage_is_refused():
-    content = torch_file({"a": ("7", 1, (3, 4), (4, 1))}, {"7": np.zeros(12, "float32")})
+@pytest.mark.parametrize(("offset", "strides"), [(1, (4, 1)), (-1, (4, 1)), (0, (-4, 1))])
+def test_a_tensor_beyond_its_storage_is_refused(offset, strides):
+    content = torch_file({"a": ("7", offset, (3, 4), strides)}, {"7": np.zeros(12, "float32")})
     with pytest.raises(pickle.UnpicklingError, match=r"shape \(3, 4\) goes beyond its storage"):
         read_torch_file(content)
 

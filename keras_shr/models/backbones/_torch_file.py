@@ -51,7 +51,7 @@ class _Tensor:
     def array(self):
         values = self.storage.values[self.offset :]
         last = sum((n - 1) * step for n, step in zip(self.shape, self.strides, strict=True))
-        if last >= len(values):
+        if min(self.offset, *self.shape, *self.strides, 0) < 0 or last >= len(values):
             raise pickle.UnpicklingError(f"a tensor of shape {self.shape} goes beyond its storage")
         steps = [step * values.itemsize for step in self.strides]
         return np.lib.stride_tricks.as_strided(values, self.shape, steps, writeable=False)
