@@ -133,8 +133,8 @@ def make_coco(root):
     (root / "person.json").write_text(json.dumps(content))
 
 
-def make_folder(root):
-    """Four keypoints, three pictures: 64x64, 100x50, and one with a box."""
+def make_folder(root, splits=True):
+    """Four keypoints, three pictures: 64x64, 100x50, and one with a box, in train and val."""
     save(root / "a" / "1.png", grey_picture(64, 64, (20, 30)))
     save(root / "b" / "2.png", grey_picture(100, 50, (40, 20)))
     rest = [[10, 10, 1], [12, 14, 2], [None, float("nan"), 0]]
@@ -144,4 +144,6 @@ def make_folder(root):
         {"file": "b/2.png", "keypoints": [[40, 20, 2], *rest], "split": "val"},
     ]
     lines[2]["box"] = [30, 10, 20, 40]
+    if not splits:
+        lines = [{k: v for k, v in line.items() if k != "split"} for line in lines]
     (root / "index.jsonl").write_text("\n".join(map(json.dumps, lines)) + "\n")

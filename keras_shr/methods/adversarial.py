@@ -6,6 +6,7 @@ from keras import ops
 from keras_shr import _random
 from keras_shr._typing import Tensor
 from keras_shr.errors import KerasShrError
+from keras_shr.losses.base import reduce_keypoints
 from keras_shr.methods._gradients import image_gradient
 from keras_shr.methods.base import Method
 from keras_shr.methods.own_views import OwnViewsModel
@@ -71,10 +72,11 @@ class AdversarialTraining(OwnViewsModel):
 
     def _attacked_loss(self, images, target, sample_weight):
         maps = self.inference_maps(images)
-        loss = sum(self.supervision_loss(target, each, sample_weight) for each in maps)
         # The sum over images instead of the mean: only the sign counts, and half precision would
-        # lose the small gradients of a large batch.
-        return loss * ops.cast(ops.shape(images)[0], "float32")
+        # lose the small gradients of a large batch. Nor may replicas speak to each other in a loop.
+        losses = (self.supervision_loss.call(target, ops.cast(each, "float32")) for each in maps)
+        total = sum(reduce_keypoints(*each, sample_weight, "sum") for each in losses)
+        return total / target.shape[-1]
 
     def training_config(self) -> dict:
         return super().training_config() | {

@@ -120,7 +120,10 @@ class _Trainer(_Model):
             )
         x = check_data(x, y, kwargs.get("sample_weight"), self)
         validation_batch = kwargs.get("validation_batch_size") or batch_size
-        training = training_images(_length(x), kwargs.get("validation_split"))
+        # Beside validation_data Keras splits nothing off.
+        given = kwargs.get("validation_data") is not None
+        split = 0.0 if given else kwargs.get("validation_split") or 0.0
+        training = training_images(_length(x), split)
         if kwargs.get("steps_per_epoch") is None:
             self._check_last_batch(training, batch_size)
         self._check_last_batch(_length(x) - training, validation_batch)
@@ -129,12 +132,7 @@ class _Trainer(_Model):
                 kwargs["validation_data"], validation_batch
             )
         if self.compiled:  # otherwise Keras says what is missing
-            steps = count_steps(
-                x,
-                batch_size,
-                kwargs.get("steps_per_epoch"),
-                kwargs.get("validation_split") or 0.0,
-            )
+            steps = count_steps(x, batch_size, kwargs.get("steps_per_epoch"), split)
             start, callbacks = kwargs.get("initial_epoch") or 0, kwargs.get("callbacks")
             if fit_schedule(self.optimizer, steps, epochs, start, callbacks):
                 self.train_function = None  # it holds the old schedule as constants

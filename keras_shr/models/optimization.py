@@ -113,7 +113,8 @@ def count_steps(x, batch_size, steps_per_epoch, validation_split=0.0):
     if steps_per_epoch:
         return steps_per_epoch
     if hasattr(x, "cardinality"):  # tf.data: negative if infinite or unknown
-        count = int(x.cardinality())
+        count = x.cardinality  # a method, or the number itself of a distributed data set
+        count = int(count() if callable(count) else count)
         return count if count > 0 else None
     if isinstance(x, keras.utils.PyDataset):
         return x.num_batches

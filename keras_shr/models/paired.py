@@ -330,8 +330,12 @@ class PairedHeatmapModel(PairTrainer, KeypointPrediction, keras.Model):
             stability = sum(each for _, each in stacks) / len(stacks)
             self._stability_tracker.update_state(stability * scale, sample_weight=count)
             loss = loss + y["stability_weight"] * stability
+        if self.losses:
+            here = ops.cast(count, "float32")
+            share = here / ops.maximum(_replicas.sum_over_replicas(here), 1.0)
         for extra_loss in self.losses:
-            loss = loss + ops.cast(extra_loss, "float32")
+            # Each replica has the whole of it, and their losses are summed.
+            loss = loss + ops.sum(ops.cast(extra_loss, "float32")) * share
         return loss
 
     def keypoint_weights(self, target, sample_weight=None) -> Tensor:

@@ -77,6 +77,11 @@ def transfer_weights(source, target):
     Raises:
         KerasShrError: networks that differ in more.
     """
+    if not hasattr(source, "network"):
+        raise KerasShrError(
+            f"a {type(source).__name__} is no model of keras_shr; wrap it in "
+            "keras_shr.models.PairedHeatmapModel and save that"
+        )
     if _differ_in_names(source, target):
         between = _with_one_more(source, target)
         if between is not None:

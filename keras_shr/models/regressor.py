@@ -190,17 +190,23 @@ class StableHeatmapRegressor(PairedHeatmapModel):
         if num_keypoints is not None:
             changes["num_keypoints"] = num_keypoints
         frozen = isinstance(model, cls) and model._frozen_layers()
+        if (changes or freeze) and not isinstance(model, cls):
+            asked = ", ".join([*changes, *(["freeze"] if freeze else [])])
+            raise KerasShrError(
+                f"{path_or_name} holds a {type(model).__name__}, whose architecture cannot be "
+                f"changed ({asked}); give a {cls.__name__}"
+            )
         if changes or frozen:
-            if not isinstance(model, cls):
-                raise KerasShrError(
-                    f"{path_or_name} holds a {type(model).__name__}, whose architecture cannot be "
-                    f"changed ({', '.join(changes)}); give a {cls.__name__}"
-                )
             source, config = model, model.get_config() | {"frozen_layers": []}
             if "skeleton" in changes:
                 config["augmentation"] = _augmentation_for(skeleton, config["augmentation"])
             model = cls.from_config(config | changes)
             transfer_weights(source, model)
+        if freeze and model.get_backbone() is model.network:
+            raise KerasShrError(
+                f"freeze=True: {path_or_name} is one network with no backbone of its own, of which "
+                "nothing would be left to train; leave freeze out"
+            )
         if freeze:
             model.get_backbone().trainable = False
         return model

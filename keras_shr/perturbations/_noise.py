@@ -38,7 +38,8 @@ def _shot(images, severity, parameters):
     Values between two grey levels take the distribution of the nearest level, an error of 1/12
     grey level squared beside a variance of the order of 100.
     """
-    level = ops.cast(ops.floor(images + 0.5), "int32")
+    # Resampled images reach beyond 0..255, where another severity's part of the table begins.
+    level = ops.cast(ops.floor(clip(images) + 0.5), "int32")
     scaled = parameters["uniform"] * _OUTCOMES
     column = ops.floor(scaled)
     row = (ops.reshape(severity - 1, (-1, 1, 1, 1)) * 256 + level) * _OUTCOMES

@@ -187,7 +187,7 @@ print(read_image({str(path)!r}).size)
 
 
 def test_max_pixels_is_the_users_to_set(tmp_path, capsys):
-    make_folder(tmp_path / "mine")  # of 64x64 and 100x50
+    make_folder(tmp_path / "mine", splits=False)  # of 64x64 and 100x50
     assert FolderReader(tmp_path / "mine", max_pixels=5000)[1].image.any()
     with pytest.raises(DataError, match=r"2\.png .*: 100x50 pixels, more than max_pixels = 4999"):
         FolderReader(tmp_path / "mine", max_pixels=4999)[1]
@@ -271,7 +271,7 @@ def test_predict_names_and_skips_and_goes_on(tmp_path, capsys, monkeypatch):
 
 
 def test_prepare_stops_at_a_broken_picture_and_goes_on_when_it_is_mended(tmp_path, capsys):
-    make_folder(tmp_path / "mine")
+    make_folder(tmp_path / "mine", splits=False)
     words = ["prepare", "folder", str(tmp_path / "mine"), "--shards", "3", "--size", "16"]
     assert main([*words, str(tmp_path / "undisturbed")]) == 0
     picture = tmp_path / "mine" / "b" / "2.png"

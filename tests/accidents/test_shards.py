@@ -32,7 +32,7 @@ from tests.small_sets import make_folder
 def whole(tmp_path_factory):
     """Three records of 16 pixels in two shards, of one and of two."""
     root = tmp_path_factory.mktemp("whole")
-    make_folder(root / "source")
+    make_folder(root / "source", splits=False)
     prepare(FolderReader(root / "source", size=16), root / "p", shards=2)
     return root / "p"
 

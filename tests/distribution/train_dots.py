@@ -27,7 +27,9 @@ def network(batch_norm=False):
         if batch_norm:
             x = keras.layers.BatchNormalization(momentum=0.5)(x)
         x = keras.layers.ReLU()(x)
-    return keras.Model(images, keras.layers.Conv2D(KEYPOINTS, 3, padding="same")(x))
+    penalty = keras.regularizers.L2(1e-2)
+    logits = keras.layers.Conv2D(KEYPOINTS, 3, padding="same", kernel_regularizer=penalty)(x)
+    return keras.Model(images, logits)
 
 
 def build(batch_norm, optimizer, clip, loss_scaling):

@@ -38,6 +38,17 @@ def test_the_default_schedule_stretches_over_fit():
     assert rates[4] == pytest.approx(2e-5, rel=1e-3)
 
 
+def test_a_split_that_keras_does_not_make_shortens_no_schedule():
+    """With validation_data it ignores validation_split."""
+    data = dataset(10)
+    model = tiny_model(tiny_network(filters=2), perturbations=None, stability=None)
+    model.compile(run_eagerly=True)
+    held_out = data.images[:2], data.keypoints[:2]
+    arrays = data.images, data.keypoints
+    model.fit(*arrays, 5, validation_split=0.5, validation_data=held_out, verbose=0)
+    assert model.optimizer._learning_rate.total_steps == 2
+
+
 def test_steps_of_an_epoch():
     data = dataset(10)
     assert count_steps(data.images, 4, None) == 3
@@ -46,6 +57,7 @@ def test_steps_of_an_epoch():
     assert count_steps(data.images, 4, None, validation_split=0.5) == 2
     assert count_steps(Batches(data, 4, steps=5), None, None) == 5
     assert count_steps(iter([]), None, None) is None
+    assert count_steps(SimpleNamespace(cardinality=7), None, None) == 7  # a distributed data set
     if TENSORFLOW:
         import tensorflow as tf
 

@@ -115,6 +115,21 @@ def test_only_the_architecture_of_a_regressor_can_be_changed(tmp_path):
     assert StableHeatmapRegressor.from_pretrained(path).num_keypoints == 3
     with pytest.raises(KerasShrError, match=r"PairedHeatmapModel, whose architecture"):
         StableHeatmapRegressor.from_pretrained(path, num_keypoints=2)
+    with pytest.raises(KerasShrError, match=r"cannot be changed \(freeze\); give"):
+        StableHeatmapRegressor.from_pretrained(path, freeze=True)
+
+
+def test_a_network_without_a_backbone_is_not_frozen_as_a_whole(tmp_path, monkeypatch):
+    path = tmp_path / "dots.keras"
+    small_regressor(skeleton=SKELETON).save(path)
+    monkeypatch.setattr(StableHeatmapRegressor, "get_backbone", lambda self: self.network)
+    with pytest.raises(KerasShrError, match=r"no backbone of its own.* leave freeze out"):
+        StableHeatmapRegressor.from_pretrained(path, freeze=True)
+
+
+def test_a_file_of_another_kind_is_no_start(saved):
+    with pytest.raises(KerasShrError, match=r"a Sequential is no model of keras_shr; wrap it"):
+        pretrained.transfer_weights(keras.Sequential([keras.layers.Dense(1)]), saved[0])
 
 
 def test_networks_that_differ_in_more_are_refused(saved):

@@ -268,3 +268,18 @@ def test_unknown_size_is_named():
     function = tf.function(lambda x: perturb(x, 0), input_signature=signature, autograph=False)
     with pytest.raises(KerasShrError, match="known height and width"):
         function(tf.zeros((2, 40, 8, 3)))
+
+
+@pytest.mark.parametrize("severity", [1, 5])
+@pytest.mark.parametrize("kind", TRAINING_PERTURBATIONS)
+def test_what_resampling_leaves_beyond_the_range_is_taken_as_its_end(kind, severity):
+    """Bicubic resampling overshoots at edges; shot noise looked its grey levels up elsewhere."""
+    beyond = np.full((1, 32, 32, 3), 264.0, "float32")
+    beyond[:, 16:] = -9.0
+    inside = np.clip(beyond, 0, 255)
+    found, expected = (
+        keras.ops.convert_to_numpy(perturb_kind(x, kind, severity, _random.as_seed(1)))
+        for x in (beyond, inside)
+    )
+    assert np.isfinite(found).all()
+    assert abs(found.mean() - expected.mean()) < 12
