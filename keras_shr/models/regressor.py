@@ -164,7 +164,8 @@ class StableHeatmapRegressor(PairedHeatmapModel):
             skeleton: `Skeleton` of the new keypoints. Without one, pictures of another number of
                 keypoints are not mirrored in training: which are left and right is not known.
             freeze: keep the backbone as it is, batch normalisation included. Without it all of
-                the model is trained, also where the file's was frozen.
+                the model is trained, also where the file's was frozen; but what the file was
+                built with stays, `frozen_batch_norm` too, unless `changes` say otherwise.
             changes: other arguments of the class that are to differ from the file's, such as
                 `augmentation` or `image_size`.
 
