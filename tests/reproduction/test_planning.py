@@ -5,12 +5,14 @@ import json
 import pytest
 from tiny import TINY
 
-from keras_shr.errors import KerasShrError
+from keras_shr.data import open_data
+from keras_shr.errors import DataError, KerasShrError
 from keras_shr.methods import METHODS
 from keras_shr.reproduction import (
     ARCHITECTURES,
     SIZES,
     SUITES,
+    data_sets,
     find_size,
     planned_cells,
 )
@@ -82,12 +84,15 @@ def test_cells_get_as_many_images_and_steps_as_the_tables_say():
             find_size("cpu", [assignment])
 
 
-def test_a_damaged_test_part_is_no_missing_one(tmp_path):
-    lines = [{"file": "a.png", "keypoints": [[1, 2]], "split": part} for part in ("train", "test")]
-    lines[1]["keypoints"] = [["x", 2]]
-    (tmp_path / "index.jsonl").write_text("\n".join(map(json.dumps, lines)))
-    with pytest.raises(KerasShrError, match=r"index\.jsonl:2 .*keypoint"):
-        make_data_set("mine", f"folder:{tmp_path}", TINY, tmp_path)
+def test_a_damaged_test_part_is_no_missing_one(tmp_path, monkeypatch):
+    def opened(spec, split, size):
+        if split == "test":
+            raise DataError("shard 3 is damaged")
+        return open_data(spec, split, size)
+
+    monkeypatch.setattr(data_sets, "open_data", opened)
+    with pytest.raises(KerasShrError, match="shard 3 is damaged"):
+        make_data_set("mine", "rendered:2", TINY, tmp_path)
 
 
 def test_data_words():
