@@ -48,17 +48,16 @@ class Size:
     severities: tuple[int, ...] = (1, 2, 3, 4, 5)
 
     def __post_init__(self):
-        for name, value, divisor, why in (
-            (
-                "images_per_step",
-                self.images_per_step,
-                6,
-                "a method shows each image 1, 2 or 3 times",
-            ),
-            ("steps", self.steps, self.epochs, "the epochs are alike"),
-        ):
-            if value % divisor:
-                raise KerasShrError(f"{name}={value}: it must be a multiple of {divisor}, as {why}")
+        if self.images_per_step % 6:
+            raise KerasShrError(
+                f"images_per_step={self.images_per_step}: it must be a multiple of 6, as a method "
+                "shows each image 1, 2 or 3 times"
+            )
+        if self.steps % self.epochs:
+            raise KerasShrError(
+                f"steps={self.steps}: it must be a multiple of {self.epochs}, as the epochs are "
+                "alike"
+            )
 
     def network(self, architecture) -> dict:
         """Keyword arguments of `StableHeatmapRegressor` for an architecture."""

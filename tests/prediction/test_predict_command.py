@@ -354,6 +354,8 @@ def test_ctrl_c_ends_a_camera_and_discards_a_film(model, tmp_path, monkeypatch, 
             pass
 
     monkeypatch.setattr(sources, "Video", Stopped)
+    # However slow this machine is: each frame once.
+    monkeypatch.setattr(predict._Pace, "copies", lambda self: 1)
     word = "webcam" if camera else "clip.mp4"
     status = main(["predict", model, word, "--output", str(tmp_path / "out")])
     if camera:
@@ -362,7 +364,7 @@ def test_ctrl_c_ends_a_camera_and_discards_a_film(model, tmp_path, monkeypatch, 
         assert len(content["images"]) == 3
         monkeypatch.undo()
         (drawn,) = (tmp_path / "out").glob("webcam-0.*")
-        assert len(list(Video(drawn))) >= 3  # more where the model is slower than the camera
+        assert len(list(Video(drawn))) == 3
     else:
         assert status == 130
         assert capsys.readouterr().err.endswith("keras-shr predict: interrupted\n")
