@@ -149,9 +149,9 @@ def versions() -> str:
     return ", ".join(found)
 
 
-def time_row(cell, folder) -> dict:
-    """The cell's row of times.csv."""
-    facts, seconds = read_facts(folder), read_times(folder)
+def time_row(cell, folder, facts) -> dict:
+    """The finished cell's row of times.csv."""
+    seconds = read_times(folder)
     steps = sorted(entry["step"] for entry in seconds)
     return cell.columns | {
         "train_seconds": round(math.fsum(entry["seconds"] for entry in seconds), 1),

@@ -83,7 +83,7 @@ def write_tables(output, cells, size, data, tests=None):
             curve = _curve(folder, cell, config)
             row |= {"parameters": facts["parameters"]} | _last_fifth(curve)
             rows["curves.csv"] += curve
-            rows["times.csv"].append(time_row(cell, folder))
+            rows["times.csv"].append(time_row(cell, folder, facts))
             for name, files in _PARTS.items():
                 for file in files:
                     rows[name] += [found | cell.columns for found in _read(folder / file)]

@@ -153,7 +153,7 @@ def _check_video(frames, sets):
 
 def _plan_video(output, video, frames):
     """Every cell is measured on the same frames, those of the first call that gave any."""
-    plan, given = read_plan(output), data_fingerprint(frames)
+    plan, given = read_plan(output) or {}, data_fingerprint(frames)
     before = plan.setdefault("video", {"data": str(video), "fingerprint": given})
     if before["fingerprint"] != given:
         raise KerasShrError(
