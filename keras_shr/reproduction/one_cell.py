@@ -16,7 +16,7 @@ from keras_shr.files import write_json
 from keras_shr.methods import METHODS
 from keras_shr.reproduction.clock import TrainingClock
 from keras_shr.reproduction.measures import MEASURES
-from keras_shr.reproduction.state import FACTS, TIMES, read_facts, read_times
+from keras_shr.reproduction.state import FACTS, TIMES, read_times
 from keras_shr.training import Config, train
 
 

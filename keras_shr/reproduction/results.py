@@ -13,6 +13,7 @@ import numpy as np
 from keras_shr.evaluation.scores import FIELDS
 from keras_shr.files import replacing, write_text
 from keras_shr.methods import METHODS
+from keras_shr.reproduction.kept import rows_by_cell
 from keras_shr.reproduction.measures import (
     EXTRA_KINDS,
     PEAKS,
@@ -25,7 +26,7 @@ from keras_shr.reproduction.measures import (
 )
 from keras_shr.reproduction.measures.base import DRAW_COLUMNS, draws_file
 from keras_shr.reproduction.one_cell import cell_config, is_done, time_row
-from keras_shr.reproduction.state import read_facts
+from keras_shr.reproduction.state import read_facts, read_table
 
 KEY = ("method", "architecture", "data", "seed")
 _STEPS = ("steps", "batch_images", "image_size", "parameters", "pair")
@@ -54,12 +55,13 @@ _PARTS = {
 }
 
 
-def write_tables(output, cells, size, data, tests=None):
+def write_tables(output, cells, kept, size, data, tests=None):
     """Writes every table of the run in `output`.
 
     Args:
         output: the run's folder.
         cells: of the plan.
+        kept: those of them whose rows stay as they are.
         size: `Size`.
         data: name → `DataSet`.
         tests: name → `KeypointData`, for the pictures of Figures 1 and 5; without them these
@@ -67,7 +69,12 @@ def write_tables(output, cells, size, data, tests=None):
     """
     output = Path(output)
     rows: dict = {name: [] for name in TABLES}
+    before = {name: rows_by_cell(output / name) for name in TABLES} if kept else {}
     for cell in cells:
+        if cell in kept:
+            for name in TABLES:
+                rows[name] += before[name].get(cell, [])
+            continue
         folder = output / "cells" / cell.key
         config = cell_config(cell, size, data[cell.data])
         facts = read_facts(folder)
@@ -86,9 +93,9 @@ def write_tables(output, cells, size, data, tests=None):
             rows["times.csv"].append(time_row(cell, folder, facts))
             for name, files in _PARTS.items():
                 for file in files:
-                    rows[name] += [found | cell.columns for found in _read(folder / file)]
+                    rows[name] += [found | cell.columns for found in read_table(folder / file)]
             if _is_shown(cell, cells):
-                rows["frames.csv"] += [f | cell.columns for f in _read(folder / "frames.csv")]
+                rows["frames.csv"] += [f | cell.columns for f in read_table(folder / "frames.csv")]
         rows["cells.csv"].append(row)
     for name, columns in TABLES.items():
         text = io.StringIO()
@@ -96,7 +103,8 @@ def write_tables(output, cells, size, data, tests=None):
         writer.writeheader()
         writer.writerows(rows[name])
         write_text(output / name, text.getvalue())
-    if tests:
+    # Kept cells have no maps from which the pictures could be put together anew.
+    if tests and not any(_is_shown(cell, cells) for cell in kept):
         _write_pictures(output, cells, tests, bool(rows["frames.csv"]), size)
 
 
@@ -133,19 +141,12 @@ def read_failure(folder):
         return None
 
 
-def _read(path):
-    if not path.exists():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
 def _curve(folder, cell, config):
     return [
         cell.columns
         | {"epoch": row["epoch"], "step": int(row["epoch"]) * config.steps_per_epoch}
         | {column: row.get(source, "") for column, source in _CURVE.items()}
-        for row in _read(folder / "history.csv")
+        for row in read_table(folder / "history.csv")
     ]
 
 

@@ -27,6 +27,7 @@ from keras_shr.reproduction import clock
 from keras_shr.reproduction.cells import Cell
 from keras_shr.reproduction.clock import Deadline, Estimate, OutOfTime
 from keras_shr.reproduction.data_sets import load_test, make_data_set, parse_data
+from keras_shr.reproduction.kept import kept_cells
 from keras_shr.reproduction.measures import perturbed_pictures
 from keras_shr.reproduction.one_cell import Work, commit, is_done, run_cell, versions
 from keras_shr.reproduction.results import write_tables
@@ -86,11 +87,11 @@ def reproduce(
     make_folder(output)
     with _lock(output, wait=True):
         remove_leftovers(output)
-        cells, size, specs = _plan(output, suites, data, size, seeds)
+        cells, kept, size, specs = _plan(output, suites, data, size, seeds)
         if command:
             _note_call(output, command)
     wanted = planned_cells(suites, specs, seeds)
-    todo = _left(wanted, output, video)
+    todo = _left(wanted, kept, output, video)
     say(f"{len(wanted)} cells, {len(wanted) - len(todo)} of them done")
     frames = None if video is None else load_arrays(open_data(video, None, size.image_size), 0)
     try:
@@ -103,14 +104,14 @@ def reproduce(
             _plan_video(output, video, frames)
     work = Work(size, sets, tests, pictures, deadline, say, workers or None, frames)
     with _lock(output, wait=True):  # what is planned can be seen from the start, as not run
-        write_tables(output, cells, size, sets)
+        write_tables(output, cells, kept, size, sets)
     with without_retracing_warnings():
         for _ in _worked_off(todo, output, work, say):
             with _lock(output, wait=True):
-                write_tables(output, cells, size, sets)
+                write_tables(output, cells, kept, size, sets)
     with _lock(output, wait=True):
-        write_tables(output, cells, size, sets, tests)
-    return _left(wanted, output, video)
+        write_tables(output, cells, kept, size, sets, tests)
+    return _left(wanted, kept, output, video)
 
 
 def _note_call(output, command):
@@ -129,9 +130,9 @@ def _for_tables(time_limit):
     return min(_TABLES_SECONDS, 0.05 * time_limit)
 
 
-def _left(cells, output, video):
+def _left(cells, kept, output, video):
     def done(cell):
-        return is_done(cell, output / "cells" / cell.key, video is not None)
+        return cell in kept or is_done(cell, output / "cells" / cell.key, video is not None)
 
     return [cell for cell in cells if not done(cell)]
 
@@ -164,8 +165,9 @@ def _plan_video(output, video, frames):
 
 
 def _is_begun(output):
-    """Whether there is more than a plan: pictures of a data set, or anything of a cell."""
-    return any(any(output.glob(what)) for what in ("data/*/*/*", "cells/*/[!.]*"))
+    """Whether there is more than a plan: pictures of a data set, tables, anything of a cell."""
+    found = ("data/*/*/*", "cells/*/[!.]*", "scores.csv")
+    return any(any(output.glob(what)) for what in found)
 
 
 def _plan(output, suites, data, size, seeds):
@@ -185,9 +187,12 @@ def _plan(output, suites, data, size, seeds):
                 )
         suites = list(dict.fromkeys([*before["suites"], *suites]))
         seeds = max(seeds, before["seeds"])
+    kept = kept_cells(output, before, size)
     cells = planned_cells(suites, plan["data"], seeds)
-    write_json(output / PLAN, (before or {}) | plan | {"suites": list(suites), "seeds": seeds})
-    return cells, size, plan["data"]
+    cells += [cell for cell in kept if cell not in cells]
+    plan |= {"suites": list(suites), "seeds": seeds, "kept": [cell.key for cell in kept]}
+    write_json(output / PLAN, (before or {}) | plan)
+    return cells, kept, size, plan["data"]
 
 
 def _data_sets(output, specs, size, deadline, workers, say, todo):

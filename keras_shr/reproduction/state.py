@@ -1,5 +1,6 @@
 """The small files by which a run of `reproduce` knows what it is and how far it is."""
 
+import csv
 from pathlib import Path
 
 from keras_shr.errors import DataError, shown
@@ -37,6 +38,7 @@ _PLAN_FIELDS = {
     "suites": (_is_list_of_text, "a list of suites"),
     "seeds": (lambda v: type(v) is int and v > 0, "a number above 0"),
     "video": (_is_video, "an object with data and fingerprint, or nothing"),
+    "kept": (lambda v: v is None or _is_list_of_text(v), "a list of cells, or nothing"),
 }
 _FACTS_FIELDS = {
     "parameters": (lambda v: type(v) is int, "a number"),
@@ -82,3 +84,11 @@ def read_times(folder) -> list[dict]:
             "remove the file to start over"
         )
     return found
+
+
+def read_table(path) -> list[dict]:
+    """The rows of a CSV file of ours as text, none where there is no such file."""
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))

@@ -5,6 +5,7 @@ import dataclasses
 import importlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -177,6 +178,55 @@ def test_a_mistake_in_the_first_call_does_not_take_the_folder(fake, tmp_path, mo
     assert reproduce(["table1"], tmp_path, ["mine=somewhere"], TINY, say=quiet) == []
     with pytest.raises(KerasShrError, match=r"another data \(mine='somewhere'\)"):
         reproduce(["table1"], tmp_path, ["mine=elsewhere"], TINY, say=quiet)
+
+
+def only_tables(output, copy):
+    """What version control keeps of a run."""
+    copy.mkdir()
+    for path in output.glob("*.csv"):
+        shutil.copy(path, copy)
+    return {path.name: path.read_bytes() for path in copy.iterdir()}
+
+
+def test_a_run_goes_on_from_its_tables_alone(fake, tmp_path):
+    reproduce(["table1", "mst"], tmp_path / "a", size=TINY, say=quiet)
+    before = only_tables(tmp_path / "a", tmp_path / "b")
+    fake["done"].clear()
+    assert reproduce(["table1"], tmp_path / "b", size=TINY, seeds=2, say=quiet) == []
+    assert fake["done"] == [f"{m}-mobilenet_v2-rendered-1" for m in ("baseline", "rcc", "hdhr")]
+    for name, content in before.items():  # also the rows of what this call did not name
+        lines = (tmp_path / "b" / name).read_bytes().splitlines()
+        assert set(content.splitlines()) <= set(lines), name
+        assert len(lines) == len(set(lines))
+    assert len(table(tmp_path / "b" / "cells.csv")) == 7
+    # The same call, and one of another process, find the same.
+    again = {name: (tmp_path / "b" / name).read_bytes() for name in before}
+    assert reproduce(["table1"], tmp_path / "b", size=TINY, seeds=2, say=quiet) == []
+    assert {name: (tmp_path / "b" / name).read_bytes() for name in before} == again
+    assert len(fake["done"]) == 3
+
+
+def test_a_row_taken_out_of_the_tables_is_a_cell_to_train(fake, tmp_path):
+    reproduce(["table1"], tmp_path / "a", size=TINY, say=quiet)
+    only_tables(tmp_path / "a", tmp_path / "b")
+    lines = (tmp_path / "b" / "cells.csv").read_text().splitlines(keepends=True)
+    (tmp_path / "b" / "cells.csv").write_text("".join(x for x in lines if "rcc" not in x))
+    fake["done"].clear()
+    reproduce(["table1"], tmp_path / "b", size=TINY, say=quiet)
+    assert fake["done"] == ["rcc-mobilenet_v2-rendered-0"]
+    assert len(table(tmp_path / "b" / "scores.csv")) == 6  # its old rows are gone
+
+
+def test_tables_of_another_run_are_not_written_over(fake, tmp_path):
+    reproduce(["table1"], tmp_path / "a", size=TINY, say=quiet)
+    before = only_tables(tmp_path / "a", tmp_path / "b")
+    other = dataclasses.replace(TINY, steps=400)
+    with pytest.raises(KerasShrError, match=r"cells.csv:2: steps is 8, this run's 400; give"):
+        reproduce(["table1"], tmp_path / "b", size=other, say=quiet)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "b").glob("*.csv")} == before
+    (tmp_path / "b" / "cells.csv").write_text("method,status\nrcc,done\n")
+    with pytest.raises(KerasShrError, match=r"cells.csv:2: expected method, architecture, data"):
+        reproduce(["table1"], tmp_path / "b", size=TINY, say=quiet)
 
 
 @pytest.mark.parametrize("wrong", [{"seeds": 0}, {"time_limit": -1}])
