@@ -138,8 +138,8 @@ class BackupAndResume(keras.callbacks.Callback):
         self._extend_history()
         state = _read(self.directory)
         # A callback ended training early: to start the same run again is not to train on.
-        if self.model.stop_training and self._epochs and state is not None:
-            if state["epoch"] != self._epochs[-1] + 1:
+        if self.model.stop_training and self._epochs:
+            if state is None or state["epoch"] != self._epochs[-1] + 1:
                 self._save(self._epochs[-1] + 1, stopped_at=self.params["epochs"])
             else:
                 self._write({**state, "stopped_at": self.params["epochs"]})

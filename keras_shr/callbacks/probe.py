@@ -1,5 +1,7 @@
 """What the validation images say about accuracy and stability, while a model trains."""
 
+import weakref
+
 import numpy as np
 
 from keras_shr import _random
@@ -12,6 +14,8 @@ from keras_shr.heatmaps import image_to_heatmap, only_in_frame
 from keras_shr.metrics import keypoint_auc, mean_squared_displacement, ruc
 from keras_shr.models.optimization import batches_seen
 from keras_shr.perturbations import TRAINING_PERTURBATIONS, check_perturbations, perturb
+
+_NOTHING = (lambda: None, None, {})  # measured: of no model, at no batch
 
 
 def check_keypoint_model(model, keypoints=None, what="keypoints") -> None:
@@ -87,7 +91,7 @@ class RobustnessProbe:
         self.severities = tuple(severities)
         self.copies, self.seed, self.batch_size = copies, seed, batch_size
         self._prepared_for = None
-        self._last: tuple = (None, None)
+        self._last: tuple = _NOTHING
 
     @classmethod
     def of(cls, validation) -> "RobustnessProbe | None":
@@ -112,7 +116,7 @@ class RobustnessProbe:
         own = self.images.shape[1:3]
         self.labels = np.asarray(image_to_heatmap(only_in_frame(self.keypoints, own), own, size))
         self.perturbed = self._perturb(self.clean)
-        self._prepared_for, self._last = size, (None, None)
+        self._prepared_for, self._last = size, _NOTHING
 
     def measure(self, model) -> dict:
         """A dictionary of floats with `KEYS`.
@@ -126,10 +130,13 @@ class RobustnessProbe:
         self.prepare(model)
         optimizer = getattr(model, "optimizer", None)
         # Batches, not updates: batch normalisation moves with each.
-        state = None if optimizer is None else (id(model), int(batches_seen(optimizer).numpy()))
-        if state is None or self._last[0] != state:
-            self._last = (state, self._measure(model))
-        return dict(self._last[1])
+        state = None if optimizer is None else int(batches_seen(optimizer).numpy())
+        of, then, measured = self._last
+        if state is None or of() is not model or then != state:
+            measured = self._measure(model)
+            # Not its id: another model may lie where a deleted one was.
+            self._last = (weakref.ref(model), state, measured)
+        return dict(measured)
 
     def _measure(self, model):
         with averaged_weights(model):

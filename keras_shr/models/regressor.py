@@ -5,6 +5,7 @@ import contextlib
 import keras
 
 from keras_shr.errors import KerasShrError
+from keras_shr.layers import RandomKeypointAffine
 from keras_shr.models._assembly import HEAD_OPTIONS, build_network
 from keras_shr.models.paired import PairedHeatmapModel
 from keras_shr.models.pretrained import load_trained, transfer_weights
@@ -35,6 +36,11 @@ def _augmentation_for(skeleton, augmentation):
     if augmentation is None:
         return None
     layer = keras.saving.deserialize_keras_object(augmentation)
+    if type(layer) is not RandomKeypointAffine:
+        raise KerasShrError(
+            f"the model was trained with an augmentation of its own, {type(layer).__name__}, which "
+            "may not fit other keypoints; give augmentation=..."
+        )
     kept = {name: getattr(layer, name) for name in ("rotation", "scale", "shift", "seed")}
     return kept | ({"flip": layer.flip} if knows_sides(skeleton) else {})
 
@@ -199,7 +205,7 @@ class StableHeatmapRegressor(PairedHeatmapModel):
             )
         if changes or frozen:
             source, config = model, model.get_config() | {"frozen_layers": []}
-            if "skeleton" in changes:
+            if "skeleton" in changes and "augmentation" not in changes:
                 config["augmentation"] = _augmentation_for(skeleton, config["augmentation"])
             model = cls.from_config(config | changes)
             transfer_weights(source, model)

@@ -155,6 +155,18 @@ def test_every(tmp_path):
     assert BackupAndResume.finished_epochs(tmp_path) == 5
 
 
+def test_an_early_stop_before_the_first_backup_is_kept(tmp_path):
+    stop = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: setattr(stop.model, "stop_training", epoch == 1)
+    )
+    whole = plain_model()
+    fit_plain(whole, 9, [BackupAndResume(tmp_path, every=5), stop])
+    assert BackupAndResume.finished_epochs(tmp_path) == 2
+    again = plain_model(seed=1)
+    assert fit_plain(again, 9, [BackupAndResume(tmp_path, every=5)]).epoch == [0, 1]
+    assert_same_state(again, whole)
+
+
 def test_averages_of_the_optimizer_are_restored(tmp_path):
     def optimizer():
         return keras.optimizers.Adam(use_ema=True, ema_momentum=0.5)

@@ -81,6 +81,20 @@ def test_probe_measures_by_hand(probe):
     assert model.calls == 2
 
 
+def test_probe_knows_a_model_from_one_in_the_place_of_a_deleted_one(probe):
+    """A new object often gets the address of the one deleted just before."""
+
+    class Still(Pointer):
+        optimizer = tiny_model().optimizer
+
+    found = []
+    for shift in (0, 0.5, 0):
+        model = Still(pictures()[1], shift=shift)
+        found.append((id(model), probe.measure(model)["R"]))
+        del model
+    assert [value for _, value in found] == pytest.approx([0, 16, 0])
+
+
 def test_probe_perturbs_every_copy_and_the_same_each_time(probe):
     images, _ = pictures()
     assert probe.perturbed.shape == (16, SIZE, SIZE, 3)

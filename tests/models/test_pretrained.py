@@ -80,6 +80,26 @@ def test_equally_many_keypoints_in_another_order_are_told_by_their_names(saved):
     np.testing.assert_array_equal(numpy(plain.network.layers[-1].weights[1]), [1, 2, 3])
 
 
+@keras.saving.register_keras_serializable(package="test_pretrained")
+class Still(keras.layers.Layer):
+    """An augmentation that someone wrote, of which nothing is known."""
+
+    def call(self, images, keypoints, seed=None):
+        return images, keypoints
+
+
+def test_an_augmentation_of_the_users_own_is_not_guessed(tmp_path):
+    small_regressor(skeleton=SKELETON, augmentation=Still()).save(tmp_path / "own.keras")
+    start = StableHeatmapRegressor.from_pretrained
+    assert type(start(tmp_path / "own.keras").augmentation) is Still
+    with pytest.raises(
+        KerasShrError, match=r"of its own, Still, which may not .*augmentation=\.\.\."
+    ):
+        start(tmp_path / "own.keras", num_keypoints=5)
+    new = start(tmp_path / "own.keras", num_keypoints=5, augmentation={"rotation": 5.0})
+    assert new.augmentation.rotation == 5.0
+
+
 def test_a_mere_number_is_not_mirrored(saved):
     _, path = saved
     new = StableHeatmapRegressor.from_pretrained(path, num_keypoints=5)
