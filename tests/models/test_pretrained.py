@@ -92,9 +92,7 @@ def test_an_augmentation_of_the_users_own_is_not_guessed(tmp_path):
     small_regressor(skeleton=SKELETON, augmentation=Still()).save(tmp_path / "own.keras")
     start = StableHeatmapRegressor.from_pretrained
     assert type(start(tmp_path / "own.keras").augmentation) is Still
-    with pytest.raises(
-        KerasShrError, match=r"of its own, Still, which may not .*augmentation=\.\.\."
-    ):
+    with pytest.raises(KerasShrError, match="of its own, Still, which may not"):
         start(tmp_path / "own.keras", num_keypoints=5)
     new = start(tmp_path / "own.keras", num_keypoints=5, augmentation={"rotation": 5.0})
     assert new.augmentation.rotation == 5.0
