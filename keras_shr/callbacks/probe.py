@@ -15,7 +15,7 @@ from keras_shr.metrics import keypoint_auc, mean_squared_displacement, ruc
 from keras_shr.models.optimization import batches_seen
 from keras_shr.perturbations import TRAINING_PERTURBATIONS, check_perturbations, perturb
 
-_NOTHING = (lambda: None, None, {})  # measured: of no model, at no batch
+_NOTHING: tuple = (lambda: None, None, {})  # measured: of no model, at no batch
 
 
 def check_keypoint_model(model, keypoints=None, what="keypoints") -> None:

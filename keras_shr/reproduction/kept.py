@@ -1,64 +1,69 @@
 """Cells of which the rows in the tables are all that is left.
 
-Tables are small enough for version control; models, backups and pictures are not. Where a folder
-has tables and no `cells`, the cells that were finished keep their rows, and a run trains the others
-beside them: more seeds, more methods, another day, another machine.
+Tables are small enough for version control; models, backups and pictures are not. A finished cell
+whose folder is not there keeps its rows, and a run trains the others beside it: more seeds, more
+methods, another day, another machine.
 """
 
 from pathlib import Path
 
 from keras_shr.errors import DataError, KerasShrError
 from keras_shr.reproduction.cells import Cell
-from keras_shr.reproduction.state import read_table
+from keras_shr.reproduction.state import FACTS, PLAN, read_table
 
-_SETTINGS = {"steps": "steps", "batch_images": "images_per_step", "image_size": "image_size"}
+_OF_A_CELL = ("config.json", "model.keras", FACTS)
 
 
-def kept_cells(output, plan, size) -> list[Cell]:
+def kept_cells(output) -> list[Cell]:
     """The cells whose rows stay as they are, in the order of cells.csv.
 
     A row that is taken out of cells.csv is a cell to train again.
 
     Args:
         output: the run's folder.
-        plan: what the folder was begun with, or None.
-        size: `Size` of this call.
 
     Raises:
         DataError: cells.csv is damaged.
-        KerasShrError: a kept cell was trained with other settings than the size's.
+        KerasShrError: there are rows to keep and no plan, which says with what settings their
+            cells were trained, or no cells.csv, which says which of them are whole.
     """
-    path = Path(output) / "cells.csv"
-    whole = not (Path(output) / "cells").exists()
-    listed = (plan or {}).get("kept") or []
+    output = Path(output)
+    path = output / "cells.csv"
+    missing = None if path.exists() else path.name
     kept = []
     for line, row in enumerate(read_table(path), 2):
         try:
-            cell = cell_of(row)
+            cell = _cell_of(row)
         except (KeyError, TypeError, ValueError):
             raise DataError(
                 f"{path}:{line}: expected method, architecture, data and seed; remove the line to "
                 "train its cell again"
             ) from None
-        if row.get("status") == "done" and (whole or cell.key in listed):
+        if row.get("status") == "done" and _is_gone(output, cell):
             kept.append(cell)
-            for column, name in _SETTINGS.items():
-                if row.get(column) != str(getattr(size, name)):
-                    raise KerasShrError(
-                        f"{path}:{line}: {column} is {row.get(column)}, this run's "
-                        f"{getattr(size, name)}; give another --output"
-                    )
+    if missing:
+        kept = [cell for cell in rows_by_cell(output / "scores.csv") if _is_gone(output, cell)]
+    elif not (output / PLAN).exists():
+        missing = PLAN
+    if kept and missing:
+        raise KerasShrError(
+            f"{output}: has rows of {kept[0]} and neither its folder nor {missing}, without which "
+            f"they cannot be gone on with; bring {missing}, or give another --output"
+        )
     return kept
 
 
+def _is_gone(output, cell):
+    return not any((output / "cells" / cell.key / name).exists() for name in _OF_A_CELL)
+
+
 def rows_by_cell(path) -> dict:
-    """Cell → its rows of a table, of those that are whole."""
+    """Cell → its rows of a table."""
     found: dict = {}
     for row in read_table(path):
-        found.setdefault(cell_of(row), []).append(row)
+        found.setdefault(_cell_of(row), []).append(row)
     return found
 
 
-def cell_of(row) -> Cell:
-    """The cell that a row of a table is about."""
+def _cell_of(row):
     return Cell(row["method"], row["architecture"], row["data"], int(row["seed"]))

@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import gc
+import hashlib
 import io
 import os
 import time
@@ -87,11 +88,11 @@ def reproduce(
     make_folder(output)
     with _lock(output, wait=True):
         remove_leftovers(output)
-        cells, kept, size, specs = _plan(output, suites, data, size, seeds)
+        size, specs = _plan(output, suites, data, size, seeds)
         if command:
             _note_call(output, command)
     wanted = planned_cells(suites, specs, seeds)
-    todo = _left(wanted, kept, output, video)
+    todo = _left(wanted, output, video)
     say(f"{len(wanted)} cells, {len(wanted) - len(todo)} of them done")
     frames = None if video is None else load_arrays(open_data(video, None, size.image_size), 0)
     try:
@@ -100,18 +101,24 @@ def reproduce(
         return todo
     if frames is not None:
         _check_video(frames, sets)
-        with _lock(output, wait=True):
-            _plan_video(output, video, frames)
+    with _lock(output, wait=True):
+        _plan_tests(output, tests, video, frames)
     work = Work(size, sets, tests, pictures, deadline, say, workers or None, frames)
-    with _lock(output, wait=True):  # what is planned can be seen from the start, as not run
-        write_tables(output, cells, kept, size, sets)
+    _write_tables(output, size, sets)  # what is planned can be seen from the start, as not run
     with without_retracing_warnings():
         for _ in _worked_off(todo, output, work, say):
-            with _lock(output, wait=True):
-                write_tables(output, cells, kept, size, sets)
+            _write_tables(output, size, sets)
+    _write_tables(output, size, sets, tests)
+    return _left(wanted, output, video)
+
+
+def _write_tables(output, size, sets, tests=None):
+    """Those of all that is planned by now: other processes may have planned more."""
     with _lock(output, wait=True):
+        kept, plan = kept_cells(output), read_plan(output)
+        cells = [] if plan is None else planned_cells(plan["suites"], plan["data"], plan["seeds"])
+        cells += [cell for cell in kept if cell not in cells]
         write_tables(output, cells, kept, size, sets, tests)
-    return _left(wanted, kept, output, video)
 
 
 def _note_call(output, command):
@@ -130,7 +137,9 @@ def _for_tables(time_limit):
     return min(_TABLES_SECONDS, 0.05 * time_limit)
 
 
-def _left(cells, kept, output, video):
+def _left(cells, output, video):
+    kept = kept_cells(output)
+
     def done(cell):
         return cell in kept or is_done(cell, output / "cells" / cell.key, video is not None)
 
@@ -152,15 +161,26 @@ def _check_video(frames, sets):
         )
 
 
-def _plan_video(output, video, frames):
-    """Every cell is measured on the same frames, those of the first call that gave any."""
-    plan, given = read_plan(output) or {}, data_fingerprint(frames)
-    before = plan.setdefault("video", {"data": str(video), "fingerprint": given})
-    if before["fingerprint"] != given:
-        raise KerasShrError(
-            f"{output}: its cells are measured on other frames (video={before['data']!r}); give "
-            "these again, or another --output"
-        )
+def _plan_tests(output, tests, video, frames):
+    """Every cell is measured on the same pictures, those of the first call that gave any."""
+    plan = read_plan(output) or {}
+    known = plan.setdefault("tests", {})
+    for name, test in tests.items():
+        # Names, not pixels: libraries round the last bit of a picture in different ways.
+        given = hashlib.sha256("\n".join(test.ids).encode()).hexdigest()
+        if known.setdefault(name, given) != given:
+            raise KerasShrError(
+                f"{output}: its cells are measured on other pictures of {name}; give these again, "
+                "or another --output"
+            )
+    if frames is not None:
+        given = data_fingerprint(frames)
+        before = plan.setdefault("video", {"data": str(video), "fingerprint": given})
+        if before["fingerprint"] != given:
+            raise KerasShrError(
+                f"{output}: its cells are measured on other frames (video={before['data']!r}); "
+                "give these again, or another --output"
+            )
     write_json(output / PLAN, plan)
 
 
@@ -171,7 +191,7 @@ def _is_begun(output):
 
 
 def _plan(output, suites, data, size, seeds):
-    """The cells of this and of earlier calls; once begun, the settings must be the earlier ones."""
+    """The size and the data; once begun, they must be the earlier ones."""
     size = find_size(size) if isinstance(size, str) else size
     plan = {"size": size.to_dict(), "data": parse_data(data)}
     before = read_plan(output)
@@ -187,12 +207,10 @@ def _plan(output, suites, data, size, seeds):
                 )
         suites = list(dict.fromkeys([*before["suites"], *suites]))
         seeds = max(seeds, before["seeds"])
-    kept = kept_cells(output, before, size)
-    cells = planned_cells(suites, plan["data"], seeds)
-    cells += [cell for cell in kept if cell not in cells]
-    plan |= {"suites": list(suites), "seeds": seeds, "kept": [cell.key for cell in kept]}
-    write_json(output / PLAN, (before or {}) | plan)
-    return cells, kept, size, plan["data"]
+    planned_cells(suites, plan["data"], seeds)  # names what is unknown
+    kept_cells(output)  # or the tables
+    write_json(output / PLAN, (before or {}) | plan | {"suites": list(suites), "seeds": seeds})
+    return size, plan["data"]
 
 
 def _data_sets(output, specs, size, deadline, workers, say, todo):

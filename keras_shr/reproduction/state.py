@@ -38,7 +38,10 @@ _PLAN_FIELDS = {
     "suites": (_is_list_of_text, "a list of suites"),
     "seeds": (lambda v: type(v) is int and v > 0, "a number above 0"),
     "video": (_is_video, "an object with data and fingerprint, or nothing"),
-    "kept": (lambda v: v is None or _is_list_of_text(v), "a list of cells, or nothing"),
+    "tests": (
+        lambda v: v is None or (isinstance(v, dict) and all(map(_is_text, v.values()))),
+        "an object of texts, or nothing",
+    ),
 }
 _FACTS_FIELDS = {
     "parameters": (lambda v: type(v) is int, "a number"),

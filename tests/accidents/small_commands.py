@@ -172,7 +172,7 @@ def reproduce(monkeypatch):
     monkeypatch.setattr(one_cell, "MEASURES", measures)
     monkeypatch.setattr(one_cell, "load_models", lambda files: dict.fromkeys(files, model))
     monkeypatch.setattr(reproduction, "make_data_set", lambda *_: data_set)
-    monkeypatch.setattr(reproduction, "load_test", lambda *_: None)
+    monkeypatch.setattr(reproduction, "load_test", lambda *_: SimpleNamespace(ids=["a"]))
     monkeypatch.setattr(reproduction, "perturbed_pictures", perturb_nothing)
     monkeypatch.setattr(results, "_write_pictures", lambda *_: None)
     for module, name in ((gc, "collect"), (keras.utils, "clear_session")):  # half a second a cell

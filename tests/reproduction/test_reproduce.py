@@ -1,5 +1,6 @@
 """Working off cells that leave what a cell leaves; the slow tests at the end train."""
 
+import contextlib
 import csv
 import dataclasses
 import importlib
@@ -8,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 from PIL import Image
@@ -54,10 +56,10 @@ def fake(monkeypatch):
 
     monkeypatch.setattr(run, "run_cell", run_cell)
     monkeypatch.setattr(run, "make_data_set", lambda n, *_: DataSet(n, {"data": "p:t"}, None))
-    monkeypatch.setattr(run, "load_test", lambda *_: None)
+    monkeypatch.setattr(run, "load_test", lambda *_: SimpleNamespace(ids=failures["ids"]))
     monkeypatch.setattr(run, "perturbed_pictures", lambda *_: None)
     monkeypatch.setattr(results, "_write_pictures", lambda *_: None)
-    failures["done"] = done
+    failures |= {"done": done, "ids": ["a", "b"]}
     return failures
 
 
@@ -180,35 +182,58 @@ def test_a_mistake_in_the_first_call_does_not_take_the_folder(fake, tmp_path, mo
         reproduce(["table1"], tmp_path, ["mine=elsewhere"], TINY, say=quiet)
 
 
-def only_tables(output, copy):
+def without_cells(output, copy):
     """What version control keeps of a run."""
     copy.mkdir()
-    for path in output.glob("*.csv"):
-        shutil.copy(path, copy)
-    return {path.name: path.read_bytes() for path in copy.iterdir()}
+    for path in output.iterdir():
+        if path.suffix in (".csv", ".json"):
+            shutil.copy(path, copy)
+    return tables(copy)
+
+
+def tables(folder):
+    return {path.name: path.read_bytes() for path in folder.glob("*.csv")}
 
 
 def test_a_run_goes_on_from_its_tables_alone(fake, tmp_path):
     reproduce(["table1", "mst"], tmp_path / "a", size=TINY, say=quiet)
-    before = only_tables(tmp_path / "a", tmp_path / "b")
+    before = without_cells(tmp_path / "a", tmp_path / "b")
     fake["done"].clear()
     assert reproduce(["table1"], tmp_path / "b", size=TINY, seeds=2, say=quiet) == []
-    assert fake["done"] == [f"{m}-mobilenet_v2-rendered-1" for m in ("baseline", "rcc", "hdhr")]
+    new = ["baseline", "rcc", "hdhr"]
+    assert fake["done"] == [f"{method}-mobilenet_v2-rendered-1" for method in new]
+    after = tables(tmp_path / "b")
     for name, content in before.items():  # also the rows of what this call did not name
-        lines = (tmp_path / "b" / name).read_bytes().splitlines()
+        lines = after[name].splitlines()
         assert set(content.splitlines()) <= set(lines), name
         assert len(lines) == len(set(lines))
-    assert len(table(tmp_path / "b" / "cells.csv")) == 7
-    # The same call, and one of another process, find the same.
-    again = {name: (tmp_path / "b" / name).read_bytes() for name in before}
-    assert reproduce(["table1"], tmp_path / "b", size=TINY, seeds=2, say=quiet) == []
-    assert {name: (tmp_path / "b" / name).read_bytes() for name in before} == again
+    # mst's second seed belongs to the plan, but not to this call.
+    status = [(r["method"], r["status"]) for r in table(tmp_path / "b" / "cells.csv")[4:]]
+    assert status == [*((method, "done") for method in new), ("mst", "not run")]
+    # The same call finds the same, also where the new cells' folders were emptied.
+    for _ in range(2):
+        assert reproduce(["table1"], tmp_path / "b", size=TINY, seeds=2, say=quiet) == []
+        assert tables(tmp_path / "b") == after
+        shutil.rmtree(tmp_path / "b" / "cells" / "rcc-mobilenet_v2-rendered-1")
+        (tmp_path / "b" / "cells" / "rcc-mobilenet_v2-rendered-1").mkdir()
     assert len(fake["done"]) == 3
+
+
+def test_rows_of_cells_that_are_no_longer_planned_stay(fake, tmp_path):
+    reproduce(["table1", "mst"], tmp_path / "a", size=TINY, say=quiet)
+    before = without_cells(tmp_path / "a", tmp_path / "b")
+    plan = json.loads((tmp_path / "b" / "plan.json").read_text())
+    (tmp_path / "b" / "plan.json").write_text(json.dumps(plan | {"suites": ["hdhr"]}))
+    reproduce(["hdhr"], tmp_path / "b", size=TINY, say=quiet)
+    after = tables(tmp_path / "b")
+    assert {n: sorted(t.split()) for n, t in after.items()} == {
+        n: sorted(t.split()) for n, t in before.items()
+    }
 
 
 def test_a_row_taken_out_of_the_tables_is_a_cell_to_train(fake, tmp_path):
     reproduce(["table1"], tmp_path / "a", size=TINY, say=quiet)
-    only_tables(tmp_path / "a", tmp_path / "b")
+    without_cells(tmp_path / "a", tmp_path / "b")
     lines = (tmp_path / "b" / "cells.csv").read_text().splitlines(keepends=True)
     (tmp_path / "b" / "cells.csv").write_text("".join(x for x in lines if "rcc" not in x))
     fake["done"].clear()
@@ -217,16 +242,50 @@ def test_a_row_taken_out_of_the_tables_is_a_cell_to_train(fake, tmp_path):
     assert len(table(tmp_path / "b" / "scores.csv")) == 6  # its old rows are gone
 
 
-def test_tables_of_another_run_are_not_written_over(fake, tmp_path):
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"size": dataclasses.replace(TINY, learning_rate=1.0)}, r"another size \(learning_rate"),
+        ({"data": ["mine=elsewhere"]}, r"another data \(mine=None\)"),
+        ({"ids": ["a", "c"]}, "other pictures of rendered; give these again"),
+        ({"remove": "plan.json"}, "rows of baseline, .* neither its folder nor plan.json, without"),
+        ({"remove": "cells.csv"}, "rows of baseline, .* neither its folder nor cells.csv, without"),
+        ({"cells.csv": "method,status\nrcc,done\n"}, "cells.csv:2: expected method, architecture"),
+    ],
+    ids=["size", "data", "pictures", "plan", "cells", "damage"],
+)
+def test_tables_of_another_run_are_not_written_over(fake, tmp_path, change, message):
     reproduce(["table1"], tmp_path / "a", size=TINY, say=quiet)
-    before = only_tables(tmp_path / "a", tmp_path / "b")
-    other = dataclasses.replace(TINY, steps=400)
-    with pytest.raises(KerasShrError, match=r"cells.csv:2: steps is 8, this run's 400; give"):
-        reproduce(["table1"], tmp_path / "b", size=other, say=quiet)
-    assert {path.name: path.read_bytes() for path in (tmp_path / "b").glob("*.csv")} == before
-    (tmp_path / "b" / "cells.csv").write_text("method,status\nrcc,done\n")
-    with pytest.raises(KerasShrError, match=r"cells.csv:2: expected method, architecture, data"):
-        reproduce(["table1"], tmp_path / "b", size=TINY, say=quiet)
+    folder = tmp_path / "b"
+    without_cells(tmp_path / "a", folder)
+    if "remove" in change:
+        (folder / change["remove"]).unlink()
+    if "cells.csv" in change:
+        (folder / "cells.csv").write_text(change["cells.csv"])
+    fake["ids"] = change.get("ids", fake["ids"])
+    before = tables(folder)
+    options = {"size": change.get("size", TINY), "data": change.get("data", ["rendered"])}
+    with pytest.raises(KerasShrError, match=message):
+        reproduce(["table1"], folder, seeds=2, say=quiet, **options)
+    assert tables(folder) == before
+
+
+def test_what_another_process_planned_meanwhile_stays_in_the_tables(fake, tmp_path):
+    """Each writes the tables of all, after each of its cells."""
+
+    def plan_more(*_):
+        with monkeypatch.context() as patch:
+            patch.setattr(run, "perturbed_pictures", lambda *_: None)
+            reproduce(["table1"], tmp_path, size=TINY, seeds=2, say=quiet)
+
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(run, "perturbed_pictures", plan_more)
+        monkeypatch.setattr(run, "_lock", lambda *_, **__: contextlib.nullcontext(True))
+        reproduce(["table3"], tmp_path, size=TINY, say=quiet)
+    rows = table(tmp_path / "cells.csv")
+    left = [(row["method"], row["seed"]) for row in rows if row["status"] != "done"]
+    assert left == [("paper", "1"), ("ours", "1")]
+    assert len(rows) == 10
 
 
 @pytest.mark.parametrize("wrong", [{"seeds": 0}, {"time_limit": -1}])
