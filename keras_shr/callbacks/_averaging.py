@@ -20,8 +20,8 @@ def averaged_weights(model):
     optimizer: Any = getattr(model, "optimizer", None)
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # under loss scaling
     averages = getattr(optimizer, "_model_variables_moving_average", None)
-    if not averages or not getattr(optimizer, "use_ema", False):
-        yield
+    if not averages or not optimizer.use_ema or not int(np.asarray(optimizer.iterations.value)):
+        yield  # before the first step the averages are zeros
         return
     if process_count() > 1:
         raise KerasShrError(

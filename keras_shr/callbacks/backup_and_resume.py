@@ -6,6 +6,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+from keras import ops
 
 from keras_shr._replicas import alone
 from keras_shr.callbacks.robustness import check_every
@@ -21,6 +22,7 @@ from keras_shr.files import (
 from keras_shr.models.optimization import fitted_schedule
 
 _STATE = "backup.json"
+_RETURNED = "returned.weights.h5"
 _WEIGHTS = re.compile(r"\w[\w.-]*\.weights\.h5", re.ASCII)
 
 
@@ -32,7 +34,7 @@ def _are(fits, values):
     return isinstance(values, list) and all(map(fits, values))
 
 
-# Older backups say nothing of settings, began_at and sha256.
+# Older backups say nothing of settings, began_at, returned and sha256.
 _FIELDS = {
     "epoch": (lambda v: type(v) is int and v > 0, "a number of epochs"),
     "weights": (
@@ -44,6 +46,7 @@ _FIELDS = {
     "began_at": (lambda v: v is None or type(v) is int, "a number of updates"),
     "seeds": (lambda v: isinstance(v, list), "a list"),
     "stopped_at": (lambda v: v is None or type(v) is int, "a number of epochs or null"),
+    "returned": (lambda v: isinstance(v, str | None), "text"),
     "epochs": (lambda v: _are(_is_number, v), "a list of numbers"),
     "history": (
         lambda v: isinstance(v, dict) and all(_are(_is_number, each) for each in v.values()),
@@ -64,7 +67,8 @@ class BackupAndResume(keras.callbacks.Callback):
     SIGKILL. A backup is one weights file and a `backup.json` that names it, with its SHA-256; the
     latter is replaced in one step, so there is always one whole backup. It stays when training
     ends: a finished run that is started again restores its state and trains no further, and goes on
-    if it is given more epochs. The history that `fit` returns covers all epochs.
+    if it is given more epochs. A run that a callback ended early comes back with the weights that
+    it ended with, such as `EarlyStopping`'s best. The history that `fit` returns covers all epochs.
 
     Keras' own `BackupAndRestore` writes weights and epoch number one after the other, in place, and
     removes both at the end.
@@ -87,6 +91,8 @@ class BackupAndResume(keras.callbacks.Callback):
         self.directory = Path(directory)
         self.every, self.writes = check_every(every), writes
         self._epochs, self._history, self._restored = [], {}, False
+        self._held, self._ended = None, False  # weights not backed up yet; nothing is trained
+        self._mine: dict = {}
 
     @staticmethod
     def finished_epochs(directory) -> int:
@@ -102,7 +108,9 @@ class BackupAndResume(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None) -> None:
         self._epochs, self._history, self._restored = [], {}, False
+        self._held, self._ended = None, False
         self.model._initial_epoch = None
+        self._mine = _settings(self.model)  # other callbacks may lower the rate
         if self.writes:
             remove_leftovers(self.directory)
         state = _read(self.directory)
@@ -111,11 +119,13 @@ class BackupAndResume(keras.callbacks.Callback):
         self._check_settings(state.get("settings"))
         self._load(self.directory / state["weights"], state.get("sha256"), state["seeds"])
         if self.writes:
-            self._remove_all_but(state["weights"])  # a kill can have come before that
+            # A kill can have come before that.
+            self._remove_all_but(state["weights"], *([_RETURNED] if state.get("returned") else []))
         self._epochs, self._history = list(state["epochs"]), dict(state["history"])
         self._restored = True
         planned = self.params["epochs"]
         done = state["stopped_at"] is not None and planned <= state["stopped_at"]
+        self._ended = done
         # Keras reads this right after on_train_begin; it is how BackupAndRestore resumes too.
         self.model._initial_epoch = planned if done else min(state["epoch"], planned)
         if self.writes and self.params.get("verbose", 1):
@@ -131,51 +141,70 @@ class BackupAndResume(keras.callbacks.Callback):
         for key, value in (logs or {}).items():
             self._history.setdefault(key, []).append(float(value))
         if (epoch + 1) % self.every == 0 or epoch + 1 >= self.params["epochs"]:
+            self._held = None
             self._save(epoch + 1)
+        else:  # when training has ended early, averages or the best epoch's may be in their place
+            self._held = [np.array(value) for value in self.model.get_weights()]
 
     def on_train_end(self, logs=None) -> None:
         self.model._initial_epoch = None
         self._extend_history()
         state = _read(self.directory)
+        if self._ended and state is not None and state.get("returned"):
+            self._load(self.directory / _RETURNED, state["returned"], state["seeds"])
         # A callback ended training early: to start the same run again is not to train on.
-        if self.model.stop_training and self._epochs:
+        elif self.model.stop_training and self._epochs:
+            ended = {"stopped_at": self.params["epochs"], "returned": self._save_returned()}
             if state is None or state["epoch"] != self._epochs[-1] + 1:
-                self._save(self._epochs[-1] + 1, stopped_at=self.params["epochs"])
+                returned = self.model.get_weights()
+                self.model.set_weights(self._held)
+                self._save(self._epochs[-1] + 1, ended)
+                self.model.set_weights(returned)
             else:
-                self._write({**state, "stopped_at": self.params["epochs"]})
+                self._write({**state, **ended})
 
-    def _save(self, epoch, stopped_at=None):
+    def _save_returned(self):
+        """Saves the weights that `fit` returns; their SHA-256."""
+        if not self.writes:
+            return None
+        return self._save_weights(self.directory / _RETURNED)
+
+    def _save_weights(self, path):
+        with alone(), replacing(path) as temporary:
+            check_space(temporary, _bytes(self.model))  # HDF5 would print tracebacks
+            self.model.save_weights(temporary)
+            return file_sha256(temporary)
+
+    def _save(self, epoch, ended=None):
         if not self.writes:
             return
         name = f"epoch-{epoch:05d}.weights.h5"
-        with alone(), replacing(self.directory / name) as temporary:
-            check_space(temporary, _bytes(self.model))  # HDF5 would print tracebacks
-            self.model.save_weights(temporary)
-            checksum = file_sha256(temporary)
+        checksum = self._save_weights(self.directory / name)
         self._write(
             {
                 "epoch": epoch,
                 "weights": name,
                 "sha256": checksum,
-                "settings": _settings(self.model),
+                "settings": self._mine,
                 "began_at": getattr(fitted_schedule(self.model.optimizer), "first_step", 0),
                 "seeds": [np.asarray(v.value).tolist() for v in _seed_variables(self.model)],
-                "stopped_at": stopped_at,
+                "stopped_at": None,
                 "epochs": self._epochs,
                 "history": self._history,
+                **(ended or {}),
             }
         )
-        self._remove_all_but(name)
+        self._remove_all_but(name, *([_RETURNED] if ended else []))
 
-    def _remove_all_but(self, name):
+    def _remove_all_but(self, *names):
         """Removes the weights of other epochs, torn ones too."""
         for other in self.directory.glob("*.weights.h5"):
-            if other.name != name:
+            if other.name not in names:
                 other.unlink(missing_ok=True)
 
     def _check_settings(self, theirs):
         """Refuses to go on with another model's run; older backups do not say."""
-        mine = _settings(self.model)
+        mine = self._mine
         differing = [key for key in mine if theirs and mine[key] != theirs.get(key, mine[key])]
         if differing:
             key = differing[0]
@@ -238,6 +267,9 @@ def _settings(model):
     config = model.training_config() if hasattr(model, "training_config") else {}
     optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)  # of loss scaling
     config = config | {"optimizer": type(optimizer).__name__}
+    rate = getattr(optimizer, "_learning_rate", None)
+    if rate is not None and not isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
+        config["learning_rate"] = float(f"{float(ops.convert_to_numpy(rate)):.6g}")
     return json.loads(json.dumps(_lasting(config), default=str))
 
 

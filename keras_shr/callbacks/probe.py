@@ -1,21 +1,31 @@
 """What the validation images say about accuracy and stability, while a model trains."""
 
+import hashlib
 import weakref
 
 import numpy as np
+from keras import ops
 
 from keras_shr import _random
 from keras_shr._compile import compiled
 from keras_shr.callbacks._averaging import averaged_weights
 from keras_shr.data.images import resize_images
-from keras_shr.data.records import PROTOCOL_PIXELS, KeypointData, refuse_shares
+from keras_shr.data.records import PROTOCOL_PIXELS, KeypointData, refuse_shares, spread
 from keras_shr.errors import KerasShrError
 from keras_shr.heatmaps import image_to_heatmap, only_in_frame
 from keras_shr.metrics import keypoint_auc, mean_squared_displacement, ruc
 from keras_shr.models.optimization import batches_seen
 from keras_shr.perturbations import TRAINING_PERTURBATIONS, check_perturbations, perturb
 
-_NOTHING: tuple = (lambda: None, None, {})  # measured: of no model, at no batch
+_NOTHING: tuple = (lambda: None, None, {})  # measured: of no model, in no state
+
+
+def _state(model):
+    """What changes with every training step, and where weights are loaded or put back."""
+    digest = hashlib.blake2b(digest_size=16)
+    for variable in model.weights:
+        digest.update(np.ascontiguousarray(ops.convert_to_numpy(variable)).tobytes())
+    return digest.digest(), int(batches_seen(model.optimizer).numpy())
 
 
 def check_keypoint_model(model, keypoints=None, what="keypoints") -> None:
@@ -84,7 +94,7 @@ class RobustnessProbe:
         if copies < 1:
             raise KerasShrError(f"copies is {copies!r}, expected a number >= 1")
         if limit is not None and limit < len(images):
-            chosen = np.linspace(0, len(images) - 1, limit).round().astype(int)
+            chosen = spread(len(images), limit)
             images, keypoints = images[chosen], keypoints[chosen]
         self.images, self.keypoints = images, keypoints
         self.perturbations = check_perturbations(perturbations)
@@ -123,15 +133,13 @@ class RobustnessProbe:
 
         `auc_clean` and `auc_seen` are the AUC (convention "ours") of clean and perturbed images,
         `R` the mean squared displacement in px² of the 256-px crop, `RUC` the share of keypoints
-        that stay, averaged over 0 to 30 px. Asked again before the next training step it answers
+        that stay, averaged over 0 to 30 px. Asked again of a model in the same state it answers
         from memory, so callbacks can share one probe. An optimizer's averaged weights are used
         where it keeps them.
         """
         self.prepare(model)
-        optimizer = getattr(model, "optimizer", None)
-        # Batches, not updates: batch normalisation moves with each.
-        state = None if optimizer is None else int(batches_seen(optimizer).numpy())
         of, then, measured = self._last
+        state = None if getattr(model, "optimizer", None) is None else _state(model)
         if state is None or of() is not model or then != state:
             measured = self._measure(model)
             # Not its id: another model may lie where a deleted one was.

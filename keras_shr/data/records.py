@@ -24,6 +24,14 @@ def own_groups(groups) -> list[str]:
     return [group or f"\0{i}" for i, group in enumerate(groups)]
 
 
+def spread(count, limit):
+    """Indices of at most `limit` of `count` records, evenly over all: the first ones may be one
+    person's, or one clip."""
+    if limit is None or limit >= count:
+        return np.arange(count)
+    return np.linspace(0, count - 1, limit).round().astype(int)
+
+
 def refuse_shares(keypoints, what) -> None:
     """Refuses labels that look like shares of width and height.
 

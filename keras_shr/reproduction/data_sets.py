@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from keras_shr.data import KeypointData, PartReader, Reader, load_arrays, open_data, prepare
+from keras_shr.data.records import spread
 from keras_shr.errors import KerasShrError, MissingPartError
 
 RENDERED = "rendered"
@@ -93,6 +92,5 @@ def load_test(data_set, size) -> KeypointData:
     """The test images in memory, at most `size.test_images`, spread evenly over the set."""
     reader = data_set.test
     if size.test_images is not None and size.test_images < len(reader):
-        chosen = np.linspace(0, len(reader) - 1, size.test_images).round().astype(int)
-        reader = PartReader(reader, chosen)
+        reader = PartReader(reader, spread(len(reader), size.test_images))
     return load_arrays(reader, 0)

@@ -30,7 +30,7 @@ class Config:
             are held out. Another name has to be there. A part that a data set calls its test part
             is taken only by that name.
         validation_share: share held out where there is no validation part.
-        validation_limit: at most so many validation images.
+        validation_limit: at most so many validation images, spread evenly over the set.
         image_size: side of the images in pixels.
         method: a training method by its name in `keras_shr.methods.METHODS`, such as `"augmix"`;
             None trains as `model` says, by default with our recipe.

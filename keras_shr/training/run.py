@@ -9,7 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_shr.callbacks import BackupAndResume, run_callbacks
+from keras_shr.callbacks import BackupAndResume, RobustnessProbe, run_callbacks
 from keras_shr.data import (
     MEMORY_BYTES,
     KeypointData,
@@ -19,7 +19,7 @@ from keras_shr.data import (
     named_data_errors,
     tfrecord_dataset,
 )
-from keras_shr.data.records import own_groups
+from keras_shr.data.records import own_groups, spread
 from keras_shr.errors import KerasShrError, first_line, shown
 from keras_shr.files import (
     check_writable,
@@ -108,13 +108,15 @@ def train(
     first_epoch = BackupAndResume.finished_epochs(output / "backup")
     own = run_callbacks(
         output,
-        validation,
+        RobustnessProbe(validation, limit=None),
         config.validate_every,
         pictures=validation.take(range(min(4, len(validation)))),
         tensorboard=tensorboard,
         writes=devices.chief,
     )
-    common = {"epochs": config.epochs, "callbacks": [*own, *callbacks], "verbose": verbose}
+    # The backup last: what the others do about an epoch is done before it counts as finished.
+    common = {"epochs": config.epochs, "callbacks": [*own[:-1], *callbacks, own[-1]]}
+    common["verbose"] = verbose
     # Both kinds of data have an order of their own. Keras would shuffle the batches once more, with
     # a generator whose state an interrupted run takes with it.
     common["shuffle"] = False
@@ -254,7 +256,9 @@ def _load(config, reader, validation, streamed, workers):
         workers: of `load_arrays`.
     """
     if validation is not None:
-        validation = load_arrays(validation, workers, limit=config.validation_limit)
+        if config.validation_limit < len(validation):
+            validation = PartReader(validation, spread(len(validation), config.validation_limit))
+        validation = load_arrays(validation, workers)
     if streamed:
         if validation is not None:
             return None, validation
@@ -317,7 +321,8 @@ def hold_out(data, config):
         held[rng.permutation(len(data))[:wanted]] = True
     if held.all():
         raise KerasShrError(f"{data.name}: {len(data)} images are too few to hold some out")
-    validation = data.take(np.flatnonzero(held)[: config.validation_limit])
+    held_out = np.flatnonzero(held)
+    validation = data.take(held_out[spread(len(held_out), config.validation_limit)])
     chosen = np.flatnonzero(~held)
     for start in range(0, len(chosen), 256):  # each moves to the front, or stays
         block = chosen[start : start + 256]

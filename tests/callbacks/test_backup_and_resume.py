@@ -146,6 +146,21 @@ def test_another_model_s_run_is_not_gone_on_with(tmp_path, capsys):
     assert f"{tmp_path}: going on after epoch 1 of 2" in capsys.readouterr().out
 
 
+def test_another_learning_rate_is_not_taken_over_in_silence(tmp_path):
+    """The backup's would be used. One that a callback lowers is the same run's."""
+    lowered = keras.callbacks.LearningRateScheduler(lambda epoch, rate: 0.5 * rate)
+
+    def start(epochs, rate):
+        model = plain_model(optimizer=keras.optimizers.Adam(rate))
+        fit_plain(model, epochs, [lowered, BackupAndResume(tmp_path)])
+        return float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
+
+    assert start(2, 0.1) == pytest.approx(0.025)
+    with pytest.raises(KerasShrError, match=r"with learning_rate=0\.1, not 0\.001; give this"):
+        start(3, 0.001)
+    assert start(3, 0.1) == pytest.approx(0.0125)
+
+
 def test_every(tmp_path):
     callback = BackupAndResume(tmp_path, every=2)
     with pytest.raises(Interruption):
@@ -155,16 +170,33 @@ def test_every(tmp_path):
     assert BackupAndResume.finished_epochs(tmp_path) == 5
 
 
-def test_an_early_stop_before_the_first_backup_is_kept(tmp_path):
-    stop = keras.callbacks.LambdaCallback(
-        on_epoch_end=lambda epoch, logs: setattr(stop.model, "stop_training", epoch == 1)
-    )
-    whole = plain_model()
-    fit_plain(whole, 9, [BackupAndResume(tmp_path, every=5), stop])
-    assert BackupAndResume.finished_epochs(tmp_path) == 2
-    again = plain_model(seed=1)
-    assert fit_plain(again, 9, [BackupAndResume(tmp_path, every=5)]).epoch == [0, 1]
-    assert_same_state(again, whole)
+def early_stopping(best=True):
+    return keras.callbacks.EarlyStopping("loss", patience=1, restore_best_weights=best, mode="max")
+
+
+@pytest.mark.parametrize("every", [1, 5])
+@pytest.mark.parametrize("use_ema", [False, True])
+def test_an_early_stop_comes_back_as_it_ended(tmp_path, every, use_ema):
+    """Also before the first backup, and with the best epoch's weights."""
+
+    def start(seed, epochs, *callbacks):
+        model = plain_model(seed, keras.optimizers.Adam(0.05, use_ema=use_ema))
+        backup = BackupAndResume(tmp_path, every=every)
+        return model, fit_plain(model, epochs, [*callbacks, backup]).epoch
+
+    first, epochs = start(0, 9, early_stopping())  # the loss falls: the first epoch has the most
+    assert epochs == [0, 1]
+    again, epochs = start(1, 9, early_stopping())
+    assert epochs == [0, 1]
+    for a, b in zip(first.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    # More epochs go on from the last one, not from the best or from averages.
+    longer, epochs = start(1, 10)
+    assert epochs == list(range(10))
+    whole = plain_model(0, keras.optimizers.Adam(0.05, use_ema=use_ema))
+    fit_plain(whole, 10)
+    assert_same_state(longer, whole)
+    assert not list(tmp_path.glob("returned*"))
 
 
 def test_averages_of_the_optimizer_are_restored(tmp_path):

@@ -85,7 +85,7 @@ def test_probe_knows_a_model_from_one_in_the_place_of_a_deleted_one(probe):
     """A new object often gets the address of the one deleted just before."""
 
     class Still(Pointer):
-        optimizer = tiny_model().optimizer
+        optimizer, weights = tiny_model().optimizer, ()
 
     found = []
     for shift in (0, 0.5, 0):
@@ -185,6 +185,9 @@ def test_a_run_with_every_callback(tmp_path, probe):
         float(metrics.mean_squared_displacement(pairs, moved, scale=scale)), rel=1e-5
     )
     assert history.history["val_RUC"][-1] == pytest.approx(measured["RUC"], abs=1e-6)
+    # Weights that no training step has changed are others all the same.
+    model.set_weights([np.zeros_like(value) for value in model.get_weights()])
+    assert probe.measure(model)["R"] == 0  # flat maps, whatever is shown
 
 
 def test_best_checkpoint_keeps_the_best_and_remembers_it(tmp_path):
@@ -238,6 +241,15 @@ def test_every_and_the_last_epoch(tmp_path, probe):
     assert [bool(entry) for entry in logs] == [False, True, False, True, True]
     with pytest.raises(KerasShrError, match="every is 0"):
         RobustnessCallback(probe, every=0)
+
+
+def test_before_the_first_step_there_are_no_averages():
+    model = plain_model(optimizer=keras.optimizers.Adam(use_ema=True))
+    model.optimizer.build(model.trainable_variables)
+    before = model.get_weights()
+    with averaged_weights(model):
+        for a, b in zip(model.get_weights(), before, strict=True):
+            np.testing.assert_array_equal(a, b)
 
 
 def test_averaged_weights_are_judged_and_saved(tmp_path):

@@ -9,7 +9,7 @@ from keras_shr.cli import main
 from keras_shr.data import FolderReader, KeypointData, STBReader, load_arrays, prepare
 from keras_shr.errors import DataError, KerasShrError, MissingPartError
 from keras_shr.skeletons import Skeleton
-from keras_shr.training import Config, train
+from keras_shr.training import Config, run, train
 from keras_shr.training.parts import open_parts
 from keras_shr.training.run import hold_out
 from tests.small_sets import grey_picture, make_coco, make_rhd, make_stb, save
@@ -70,6 +70,35 @@ def test_hands_of_one_picture_are_held_out_together(tmp_path):
     pictures = [{i.split("#")[0] for i in part.ids[:-1]} for part in (training, validation)]
     assert len(validation) >= 4
     assert not pictures[0] & pictures[1] - {"0.png"}
+
+
+def test_a_limit_of_validation_images_takes_them_from_all_over(tmp_path):
+    """The first ones may be one person's, or one clip."""
+    place = folder(tmp_path / "a", *["train"] * 3, *["val"] * 7)
+    config = Config(data=str(place), image_size=32, validation_limit=3)
+    reader, validation = open_parts(config)
+    assert run._load(config, reader, validation, False, 1)[1].ids == ["a3.png", "a6.png", "a9.png"]
+    data = load_arrays(FolderReader(place, size=32))
+    few, every = (
+        hold_out(data.take(range(10)), Config(validation_share=0.5, validation_limit=limit))[1].ids
+        for limit in (3, 9)
+    )
+    assert few == [every[0], every[2], every[4]]
+
+
+def test_all_validation_images_up_to_the_limit_are_measured(tmp_path, monkeypatch):
+    class Found(Exception):
+        pass
+
+    def found(output, probe, *arguments, **options):
+        raise Found(len(probe.images))
+
+    monkeypatch.setattr(run, "run_callbacks", found)
+    few = load_arrays(FolderReader(folder(tmp_path / "a", *["val"] * 3), size=32))
+    monkeypatch.setattr(run, "_load", lambda *_: (None, few.take([0, 1, 2] * 200)))
+    config = Config(data=folder(tmp_path / "b", "train"), image_size=32)
+    with pytest.raises(Found, match="600"):
+        train(config, tmp_path / "run", verbose=0)
 
 
 def test_lines_without_a_split_are_for_training_and_the_test_lines_never(tmp_path):
