@@ -144,15 +144,26 @@ def mirror_pairs(names) -> list[tuple[int, int]]:
     ]
 
 
+def sided_keypoints(skeleton) -> set[int]:
+    """Indices of the names that say left or right, also where it is no more than one letter."""
+    names = [name.lower() for name in skeleton.keypoints]
+    sided = {i for i, name in enumerate(skeleton.keypoints) if _side(name)[0]}
+    for i, name in enumerate(names):
+        others = {f"{name[:at]}r{name[at + 1 :]}" for at, c in enumerate(name) if c == "l"}
+        alike = {j for j, other in enumerate(names) if other in others}
+        sided |= alike | {i for _ in alike}
+    return sided
+
+
 def knows_sides(skeleton) -> bool:
     """Whether a `Skeleton`, or None, tells how pictures are mirrored: what is left and right.
 
     It does not where all names are one word with numbers, as `Skeleton.generic` makes them, or
-    where a name says its side (`left_eye`) and `flip_pairs` do not have it.
+    where a name says its side (`left_eye`, or `tl` beside `tr`) and `flip_pairs` do not have it.
     """
     if skeleton is None:
         return False
-    sided = {i for i, name in enumerate(skeleton.keypoints) if _side(name)[0]}
+    sided = sided_keypoints(skeleton)
     if skeleton.flip_pairs:
         return sided <= {i for pair in skeleton.flip_pairs for i in pair}
     words = {re.sub(r"\d+", "#", name) for name in skeleton.keypoints}

@@ -40,6 +40,23 @@ def test_a_side_without_its_counterpart_is_not_known():
     assert not knows_sides(Skeleton("x", ("left_eye", "right_eye", "left_ear"), flip_pairs=pairs))
 
 
+@pytest.mark.parametrize(
+    ("names", "pairs"),
+    [
+        (("tl", "tr", "br", "bl"), ((0, 1), (2, 3))),
+        (("nose", "Lpaw", "Rpaw", "tail"), ((1, 2),)),
+        (("head", "lsho", "rsho"), ((1, 2),)),
+        (("LASI", "RASI", "sacrum"), ((0, 1),)),
+        (("nose", "L1", "R1"), ((1, 2),)),
+    ],
+)
+def test_a_side_may_be_one_letter(names, pairs):
+    """Too little to pair them by, too much to mirror them."""
+    assert not knows_sides(Skeleton("x", names))
+    assert not knows_sides(Skeleton("x", ("left", "right", *names), flip_pairs=((0, 1),)))
+    assert knows_sides(Skeleton("x", names, flip_pairs=pairs))
+
+
 @pytest.mark.parametrize("names", [("kpt-0", "kpt-1"), ("0", "1"), ("point 1",)])
 def test_numbers_say_nothing_about_sides(names):
     assert not knows_sides(Skeleton("face", names))

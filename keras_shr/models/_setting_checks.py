@@ -10,6 +10,7 @@ from keras import layers
 from keras_shr import metrics
 from keras_shr.errors import KerasShrError, shown
 from keras_shr.layers import RandomKeypointAffine, RowColumnCorrelation
+from keras_shr.skeletons import sided_keypoints
 
 _CHANNELS = (1, 3)  # what perturbations take
 _ENDINGS = {"Softmax", "Sigmoid", "ReLU", "Relu", "Relu6", "Softplus", "Tanh", "HardSigmoid"}
@@ -73,7 +74,12 @@ def check_model(model) -> None:
         raise KerasShrError(
             f"stability_weight is {weight!r}; expected a number of at least 0 or a schedule"
         )
-    channels = model.network.input_shape[3]
+    *sides, channels = model.network.input_shape[1:]
+    if model.perturbations is not None and any(side is not None and side < 32 for side in sides):
+        raise KerasShrError(
+            f"network {model.network.name!r} takes images of {shown(tuple(sides))} px; "
+            "perturbations need 32 or more a side: give perturbations=None"
+        )
     if model.perturbations is not None and channels not in _CHANNELS:
         raise KerasShrError(
             f"network {model.network.name!r} takes images of {channels} channels; perturbations "
@@ -107,6 +113,25 @@ def _ending(output):
     return None if linear else getattr(activation, "__name__", type(activation).__name__)
 
 
+def _check_own_augmentation(augmentation):
+    """Here rather than in the first step: one that fails there costs a model on JAX its weights."""
+    call = augmentation.call if isinstance(augmentation, keras.Layer) else augmentation
+    try:
+        inspect.signature(call).bind(None, None, seed=None)
+    except TypeError:
+        raise KerasShrError(
+            f"augmentation {shown(augmentation)} cannot be called as augmentation(images, "
+            "keypoints, seed=...)"
+        ) from None
+    if keras.config.backend() != "jax" or not isinstance(augmentation, keras.Layer):
+        return
+    if any(layer._seed_generators for layer in augmentation._flatten_layers()):
+        raise KerasShrError(
+            f"augmentation {augmentation.name!r} has a random generator of its own, which stands "
+            "still in a step of JAX; draw from the seed that it is called with"
+        )
+
+
 def check_augmentation(augmentation, skeleton, num_keypoints) -> None:
     """Refuses an augmentation that would mirror pictures and leave left and right where they are.
 
@@ -123,7 +148,10 @@ def check_augmentation(augmentation, skeleton, num_keypoints) -> None:
             f"augmentation is {shown(augmentation)}; expected a RandomKeypointAffine, its keyword "
             "arguments, or None"
         )
+    if augmentation is None:
+        return
     if not isinstance(augmentation, RandomKeypointAffine):
+        _check_own_augmentation(augmentation)
         return
     order = augmentation.flip_order
     if order is not None and len(order) != num_keypoints:
@@ -131,7 +159,16 @@ def check_augmentation(augmentation, skeleton, num_keypoints) -> None:
             f"the augmentation's flip_order has {len(order)} keypoints and the network's output "
             f"{num_keypoints}"
         )
-    if not augmentation.flip or skeleton is None or not skeleton.flip_pairs:
+    if not augmentation.flip or skeleton is None:
+        return
+    if not skeleton.flip_pairs:
+        mirrored = order not in (None, tuple(range(num_keypoints)))
+        if not mirrored and (sided := sided_keypoints(skeleton)):
+            raise KerasShrError(
+                f"the augmentation mirrors pictures and skeleton {skeleton.name!r} does not say "
+                f"what becomes of {skeleton.keypoints[min(sided)]!r}; give it flip_pairs, or the "
+                "augmentation flip=0"
+            )
         return
     if (order or tuple(range(num_keypoints))) != skeleton.flip_order:
         raise KerasShrError(

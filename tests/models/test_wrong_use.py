@@ -276,3 +276,45 @@ def test_sizes_of_numpy():
     size = np.int64(SIZE)
     model = StableHeatmapRegressor(np.int64(3), size, features(), heatmap_stride=8, filters=())
     assert model.image_size == (SIZE, SIZE)
+
+
+class Noisy(keras.layers.Layer):
+    """An augmentation that draws by itself."""
+
+    def __init__(self):
+        super().__init__(name="noisy")
+        self.generator = keras.random.SeedGenerator(0)
+
+    def call(self, images, keypoints, seed=None):
+        return images + keras.random.normal(images.shape, seed=self.generator), keypoints
+
+
+def test_an_augmentation_that_would_fail_in_the_first_step_is_refused():
+    """On JAX a step that fails while it is traced leaves a model without weights."""
+    with pytest.raises(KerasShrError, match=r"cannot be called as augmentation\(images, keypoi"):
+        PairedHeatmapModel(tiny_network(), augmentation=lambda images, keypoints: images)
+    if keras.config.backend() == "jax":
+        with pytest.raises(KerasShrError, match="'noisy' has a random generator of its own"):
+            PairedHeatmapModel(tiny_network(), augmentation=Noisy())
+    else:
+        PairedHeatmapModel(tiny_network(), augmentation=Noisy())
+
+
+def test_pictures_too_small_to_perturb_are_refused_at_once():
+    inputs = keras.Input((28, 40, 3))
+    network = keras.Model(inputs, keras.layers.Conv2D(3, 3, 4, padding="same")(inputs))
+    with pytest.raises(
+        KerasShrError, match=r"takes images of \(28, 40\) px; perturbations need 32"
+    ):
+        PairedHeatmapModel(network)
+    PairedHeatmapModel(network, perturbations=None, stability=None)
+
+
+def test_sides_that_are_not_paired_are_not_mirrored():
+    eyes = Skeleton("eyes", ("nose", "left_eye", "right_eye"))
+    for augmentation in (RandomKeypointAffine(), {"flip": 0.25}):
+        with pytest.raises(KerasShrError, match="'eyes' does not say what becomes of 'left_eye'"):
+            PairedHeatmapModel(tiny_network(), skeleton=eyes, augmentation=augmentation)
+    order = RandomKeypointAffine(flip_order=(0, 2, 1))
+    PairedHeatmapModel(tiny_network(), skeleton=eyes, augmentation=order)
+    PairedHeatmapModel(tiny_network(), skeleton=eyes, augmentation=RandomKeypointAffine(flip=0))
