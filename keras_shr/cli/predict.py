@@ -6,10 +6,11 @@ keras-shr predict runs/hand/best.keras webcam --output predictions --seconds 10
 
 Writes predictions.json (COCO keypoints; file names as below the folder that holds all pictures) and
 the pictures or the video with the skeleton drawn in. A picture that cannot be read, such as a HEIC,
-is named and skipped, and the exit status is 1, as it is for a video that ends early. Without --boxes the likeliest place in a picture is
-searched, one for each picture; a video is searched and then followed from frame to frame, a camera
-until Ctrl+C. With --whole nothing is searched. Something is found in every picture: the score, 0 to
-1 and written into the drawing, says how sure the model is.
+is named and skipped, and the exit status is 1, as it is for a video that ends early. Without
+--boxes the likeliest place in a picture is searched, one for each picture; a video is searched and
+then followed from frame to frame, a camera until Ctrl+C. With --whole nothing is searched.
+Something is found in every picture: the score, 0 to 1 and written into the drawing, says how sure
+the model is.
 
 A video is written for browsers: H.264 in .mp4 where OpenCV can, else VP8 in .webm (else MPEG-4 in
 .mp4, which they do not play). What lies in the output folder is no source; of the files there only

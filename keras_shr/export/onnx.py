@@ -39,7 +39,10 @@ def convert(graph, quantize="none", calibration=None) -> bytes:
     try:
         with without_deprecations():
             converted, _ = tf2onnx.convert.from_function(
-                graph.function, input_signature=[graph.spec], opset=OPSET
+                graph.function,
+                input_signature=[graph.spec],
+                opset=OPSET,
+                custom_op_handlers={"Erfc": (_complement_of_erf, [])},
             )
     finally:
         logger.setLevel(level)
@@ -66,6 +69,16 @@ def package(name):
         raise KerasShrError(
             f"ONNX files need the package {name} ({error}): pip install onnx tf2onnx onnxruntime"
         ) from None
+
+
+def _complement_of_erf(context, node, name, arguments):
+    """Erfc, of which TensorFlow makes the activation gelu, as 1 - Erf; ONNX has no other."""
+    (entry,), (output,) = node.input, node.output
+    shape, dtype = context.get_shape(output), context.get_dtype(output)
+    context.remove_node(name)
+    erf = context.make_node("Erf", [entry]).output[0]
+    one = context.make_const(f"{name}/one", np.ones((), "float32")).output[0]
+    context.make_node("Sub", [one, erf], outputs=[output], shapes=[shape], dtypes=[dtype])
 
 
 def _check_operations(onnx, model):
