@@ -13,6 +13,8 @@ from keras_shr.errors import DataError, KerasShrError, first_line, shown
 
 _PARTIAL, _REPLACED = ".partial-", ".replaced-"
 _LEFTOVER = re.compile(rf"({re.escape(_PARTIAL)}|{re.escape(_REPLACED)})\d+-(.+)", re.DOTALL)
+_MARK, _DIGEST = 32, 9  # characters: at least those of a mark with its process, and of a digest
+_SHORT = 48  # characters of names that are no trouble with a mark in front, whatever they are
 _STORAGE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 
 
@@ -25,8 +27,7 @@ def replacing(path):
     """
     path = Path(path)
     make_folder(path.parent)
-    # Keras and NumPy tell formats by the end of a name, so the mark stands in front.
-    temporary = path.with_name(f"{_PARTIAL}{os.getpid()}-{path.name}")
+    temporary = _beside(path, _PARTIAL)
     try:
         with named_storage_errors(path, temporary):
             yield temporary
@@ -50,8 +51,7 @@ def replacing_folder(path):
     path = Path(path)
     make_folder(path.parent)
     remove_leftovers(path.parent, path.name)
-    temporary = path.with_name(f"{_PARTIAL}{os.getpid()}-{path.name}")
-    old = path.with_name(f"{_REPLACED}{os.getpid()}-{path.name}")
+    temporary, old = _beside(path, _PARTIAL), _beside(path, _REPLACED)
     try:
         with named_storage_errors(path, temporary):
             yield temporary
@@ -71,6 +71,20 @@ def replacing_folder(path):
         shutil.rmtree(old, ignore_errors=True)
 
 
+def _beside(path, mark):
+    # Keras and NumPy tell formats by the end of a name, so the mark stands in front.
+    return path.with_name(f"{mark}{os.getpid()}-{_marked(path.name)}")
+
+
+def _marked(name):
+    """What a mark is put in front of: the name, or the end of one so long that a mark would not
+    fit. For what is added as many characters go, so that it fits wherever the name does."""
+    if len(name) <= _SHORT:
+        return name
+    digest = hashlib.sha256(os.fsencode(name)).hexdigest()[: _DIGEST - 1]
+    return f"{digest}-{name[_MARK + _DIGEST :]}"
+
+
 def remove_leftovers(folder, name=None):
     """Remove what killed runs left of their attempts to write into `folder`.
 
@@ -84,10 +98,11 @@ def remove_leftovers(folder, name=None):
     folder = Path(folder)
     for leftover in folder.iterdir() if folder.is_dir() else ():
         found = _LEFTOVER.fullmatch(leftover.name)
-        if found is None or name not in (None, found[2]):
+        if found is None or (name is not None and _marked(name) != found[2]):
             continue
-        if found[1] == _REPLACED and not (folder / found[2]).exists():
-            os.replace(leftover, folder / found[2])
+        place = folder / (name or found[2])
+        if found[1] == _REPLACED and not place.exists():
+            os.replace(leftover, place)
         elif leftover.is_dir():
             shutil.rmtree(leftover, ignore_errors=True)
         else:

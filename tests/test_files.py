@@ -98,6 +98,41 @@ def test_leftovers_of_one_name_or_of_all(tmp_path):
     remove_leftovers(tmp_path / "no such folder")
 
 
+# 255 bytes, what most file systems take.
+@pytest.mark.parametrize("letter", ["a", "é", "手", "😀"])
+def test_names_as_long_as_they_may_be(letter, tmp_path):
+    size = len(letter.encode())
+    longest = letter * ((255 - 4) // size) + ".npz"
+    for count in (0, *range(8, (255 - 4) // size)):
+        name = letter * count + longest[-4:]
+        with replacing(tmp_path / name) as temporary:
+            temporary.touch()
+            assert temporary.suffix == ".npz"
+            assert len(os.fsencode(temporary.name)) <= max(len(os.fsencode(name)), 255 - 32)
+        (tmp_path / name).unlink()
+    write_text(tmp_path / longest, "whole")
+    assert os.listdir(tmp_path) == [longest]
+
+
+def test_leftovers_of_long_names(tmp_path):
+    names = [f"{'手' * 70}{end}" for end in ("_1.npz", "_2.npz")]
+    twin = "足" + names[0][1:]  # differs in what is left out of a temporary name
+    for name in (*names, twin):
+        with replacing(tmp_path / name) as temporary:
+            temporary.touch()
+        (tmp_path / name).rename(temporary)
+    remove_leftovers(tmp_path, names[0])
+    assert len(os.listdir(tmp_path)) == 2
+    remove_leftovers(tmp_path)
+    assert not os.listdir(tmp_path)
+    folder = tmp_path / ("手" * 80)
+    with replacing_folder(folder) as temporary:
+        temporary.mkdir()
+    folder.rename(temporary.with_name(temporary.name.replace("partial", "replaced")))
+    remove_leftovers(tmp_path, folder.name)
+    assert os.listdir(tmp_path) == [folder.name]
+
+
 def test_space_is_asked_for(tmp_path):
     check_space(tmp_path / "a", 1)
     with pytest.raises(OSError, match="No space left on device") as caught:

@@ -28,8 +28,9 @@ def add_arguments(parser):
 
 
 def run(arguments):
-    from keras_shr.export import ExportedModel, export_model, gpu_problems
+    from keras_shr.export import export_model, gpu_problems
     from keras_shr.export.convert import format_of, load_model
+    from keras_shr.export.exported import size_of
     from keras_shr.export.graph import require_tensorflow
 
     require_tensorflow()
@@ -54,7 +55,7 @@ def run(arguments):
         arguments.decoding,
         calibration,
     )
-    print(f"{arguments.output}: {ExportedModel(arguments.output).size / 1e6:.2f} MB")
+    print(f"{arguments.output}: {size_of(arguments.output) / 1e6:.2f} MB")
     if file_format == "tflite" and arguments.outputs == "heatmaps":
         with open(arguments.output, "rb") as file:
             problems = gpu_problems(file.read())

@@ -31,7 +31,10 @@ def add_arguments(parser):
     parser.add_argument(
         "--beta", type=float, default=0.01, help="of the filter, Hz for px a second"
     )
-    parser.add_argument("--keypoint", type=int, default=8, help="which one jitter.png shows")
+    parser.add_argument("--keypoint", type=int, help="which one jitter.png shows (8, or the last)")
+    parser.add_argument(
+        "--margin", type=float, help="of the crops of a video file, see keras-shr predict (1.8)"
+    )
 
 
 def run(arguments):
@@ -45,8 +48,9 @@ def run(arguments):
     check_writable(arguments.output)
     models = load_models(named(arguments.models))
     count = min(model.num_keypoints for model in models.values())
-    if not 0 <= arguments.keypoint < count:
-        raise KerasShrError(f"--keypoint is {arguments.keypoint}; it must be 0 to {count - 1}")
+    keypoint = min(8, count - 1) if arguments.keypoint is None else arguments.keypoint
+    if not 0 <= keypoint < count:
+        raise KerasShrError(f"--keypoint is {keypoint}; it must be 0 to {count - 1}")
     rows, clips, tracks = jitter_report(
         models,
         arguments.video,
@@ -54,13 +58,14 @@ def run(arguments):
         arguments.min_cutoff,
         arguments.beta,
         progress=lambda line: print(line, file=sys.stderr, flush=True),
+        margin=arguments.margin,
     )
     output = Path(arguments.output)
     output.mkdir(parents=True, exist_ok=True)
     write_text(output / "jitter.csv", csv_text(rows, FIELDS))
-    name = Predictor(next(iter(models.values()))).skeleton.keypoints[arguments.keypoint]
+    name = Predictor(next(iter(models.values()))).skeleton.keypoints[keypoint]
     name = name.replace("_", " ")
-    draw_tracks(output / "jitter.png", clips, tracks, arguments.keypoint, name)
+    draw_tracks(output / "jitter.png", clips, tracks, keypoint, name)
     print(table(rows))
     print(f"{output / 'jitter.csv'}, {output / 'jitter.png'}")
     return 0

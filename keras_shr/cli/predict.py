@@ -6,13 +6,15 @@ keras-shr predict runs/hand/best.keras webcam --output predictions --seconds 10
 
 Writes predictions.json (COCO keypoints; file names as below the folder that holds all pictures) and
 the pictures or the video with the skeleton drawn in. A picture that cannot be read, such as a HEIC,
-is named and skipped, and the exit status is 1. Without --boxes the likeliest place in a picture is
-searched, one for each picture; a video is searched and then followed from frame to frame, a camera
-until Ctrl+C. With --whole nothing is searched. Something is found in every picture: the score, 0 to
-1 and written into the drawing, says how sure the model is.
+is named and skipped, and the exit status is 1, as it is for a video that ends early. Without
+--boxes the likeliest place in a picture is searched, one for each picture; a video is searched and
+then followed from frame to frame, a camera until Ctrl+C. With --whole nothing is searched.
+Something is found in every picture: the score, 0 to 1 and written into the drawing, says how sure
+the model is.
 
 A video is written for browsers: H.264 in .mp4 where OpenCV can, else VP8 in .webm (else MPEG-4 in
-.mp4, which they do not play). What lies in the output folder is no source.
+.mp4, which they do not play). What lies in the output folder is no source; of the files there only
+those that predict wrote are replaced.
 """
 
 import sys
@@ -21,6 +23,7 @@ from pathlib import Path
 
 from keras_shr.errors import DataError, KerasShrError
 
+_DRAWN = b"drawn by keras-shr predict"  # a comment in each drawing, which may be replaced
 _WIDEST = 1280
 _UNSURE = 0.3  # mean scores below are mostly those of pictures without the subject
 
@@ -53,6 +56,12 @@ def add_arguments(parser):
         default=0,
         help="keypoints that score less are marked as not seen in predictions.json: v 1 (0)",
     )
+    parser.add_argument(
+        "--margin",
+        type=float,
+        help="of a search and a track: side of the square that is looked at, in longer sides of "
+        "the keypoints' box (1.8, which suits hands; take what the training crops have)",
+    )
     parser.add_argument("--padding", type=float, default=1.25, help="on the longer side of a box")
     parser.add_argument("--heatmaps", action="store_true", help="draw the heatmaps beside")
     parser.add_argument("--no-pictures", action="store_true", help="write predictions.json only")
@@ -75,8 +84,9 @@ def run(arguments):
     _check_options(arguments, moving)
     if camera is None:
         _check_apart(arguments.sources, output)
-    limits = {} if arguments.max_pixels is None else {"max_pixels": arguments.max_pixels}
-    predictor = Predictor(arguments.model, arguments.padding, arguments.batch_size, **limits)
+    given = {name: getattr(arguments, name) for name in ("max_pixels", "margin")}
+    given = {name: value for name, value in given.items() if value is not None}
+    predictor = Predictor(arguments.model, arguments.padding, arguments.batch_size, **given)
     if moving:
         source = arguments.sources[0] if camera is None else camera
         return _video(predictor, source, output, arguments)
@@ -96,6 +106,8 @@ def _check_options(arguments, moving):
         raise KerasShrError("--filter needs a track; leave --whole out")
     if arguments.lost is not None and arguments.whole:
         raise KerasShrError("--lost is for a track; leave --whole out")
+    if arguments.margin is not None and arguments.whole:
+        raise KerasShrError("--margin is for a search or a track; leave --whole out")
     for option in ("lost", "min_score", "visible"):
         score = getattr(arguments, option)
         if score is not None and not 0 <= score <= 1:
@@ -116,8 +128,6 @@ def _check_apart(sources, output):
 
 def _pictures(predictor, output, arguments):
     from keras_shr.data import read_image
-    from keras_shr.data.images import encode_image
-    from keras_shr.files import write_bytes
     from keras_shr.prediction import search
     from keras_shr.prediction.boxes_json import boxes_of_files
     from keras_shr.prediction.coco_json import CocoJson
@@ -136,6 +146,9 @@ def _pictures(predictor, output, arguments):
             file=sys.stderr,
         )
     drawings = _drawings(names.values())
+    for place in () if arguments.no_pictures else drawings.values():
+        if (output / place).is_file() and not _is_drawing(output / place):
+            raise _not_ours(output / place)
     for line in unread:
         print(f"skipped: {line}", file=sys.stderr)
     result, kept = CocoJson(predictor.skeleton, arguments.visible), _Kept(arguments.min_score)
@@ -163,15 +176,45 @@ def _pictures(predictor, output, arguments):
             result.add(names[path], picture.shape[:2], prediction)
             if not arguments.no_pictures:
                 drawn = annotated(picture, prediction, predictor.skeleton, _WIDEST)
-                write_bytes(output / drawings[names[path]], encode_image(drawn))
-        done += len(pictures)
+                if not _written(output / drawings[names[path]], drawn):
+                    skipped += 1
+                    continue
+            done += 1
         print(f"{done + skipped} of {count} pictures", file=sys.stderr)
-    if skipped == count:
+    if not result.content["images"]:
         raise KerasShrError("none of the pictures could be read")
     result.write(output / "predictions.json")
     print(f"{output / 'predictions.json'}: {_counted(done, 'picture')}, {skipped} skipped")
     kept.say("picture", done)
     return 1 if skipped else 0
+
+
+def _is_drawing(path):
+    with open(path, "rb") as file:
+        return _DRAWN in file.read(1024)
+
+
+def _not_ours(path):
+    return KerasShrError(
+        f"{path} would be replaced and was not drawn by predict; give another output folder, or "
+        "move it away"
+    )
+
+
+def _written(path, drawn):
+    """Whether a drawing could be written; if not it is named, and the others are not lost."""
+    from keras_shr.data.images import encode_image
+    from keras_shr.files import is_storage_error, write_bytes
+
+    try:
+        write_bytes(path, encode_image(drawn, comment=_DRAWN))
+    except (OSError, KerasShrError) as error:
+        if is_storage_error(error):  # neither would the next
+            raise
+        reason = getattr(error, "strerror", None) or error
+        print(f"skipped: {path}: {reason}; predictions.json has its keypoints", file=sys.stderr)
+        return False
+    return True
 
 
 def _counted(count, what):
@@ -227,6 +270,9 @@ def _video(predictor, source, output, arguments):
     result = CocoJson(predictor.skeleton, arguments.visible)
     kept, began, last = _Kept(arguments.min_score), time.monotonic(), time.monotonic()
     pace = _Pace(video.frequency, isinstance(source, int))
+    for place in () if arguments.no_pictures else VideoWriter.places(output / name):
+        if place.is_file() and not _is_drawn_video(output / "predictions.json", name):
+            raise _not_ours(place)
     with VideoWriter(output / name, video.frequency) as writer:
         try:
             for number, frame in enumerate(video):
@@ -249,12 +295,24 @@ def _video(predictor, source, output, arguments):
             if not isinstance(source, int):
                 raise
     video.close()
+    if video.cut_off:
+        print(video.cut_off, file=sys.stderr)
     result.write(output / "predictions.json")
     count = len(result.content["images"])
     drawn = f", {writer.path}" if count and not arguments.no_pictures else ""
     print(f"{output / 'predictions.json'}{drawn}: {_counted(count, 'frame')}")
     kept.say("frame", count)
-    return 0
+    return 1 if video.cut_off else 0
+
+
+def _is_drawn_video(path, name):
+    """Whether predictions are those of the video `name`; if so, predict drew the video there."""
+    from keras_shr.files import read_users_json
+
+    try:
+        return read_users_json(path)["images"][0]["file_name"] == f"{name}-000000"
+    except (OSError, ValueError, LookupError, TypeError):
+        return False
 
 
 class _Pace:

@@ -155,10 +155,14 @@ def read_labels(path, record: str | None = None) -> np.ndarray:
     return values if values.ndim == 2 else values[..., 0]
 
 
-def encode_image(image, image_format: str = "jpeg", quality: int = 95) -> bytes:
-    """uint8 RGB → the bytes of a JPEG (full colour resolution) or PNG file."""
+def encode_image(
+    image, image_format: str = "jpeg", quality: int = 95, comment: bytes = b""
+) -> bytes:
+    """uint8 RGB → the bytes of a JPEG (full colour resolution, with a comment) or PNG file."""
     buffer = io.BytesIO()
-    options = {"quality": quality, "subsampling": 0} if image_format == "jpeg" else {}
+    options: dict = {}
+    if image_format == "jpeg":
+        options = {"quality": quality, "subsampling": 0, "comment": comment}
     Image.fromarray(image).save(buffer, image_format.upper(), **options)
     return buffer.getvalue()
 

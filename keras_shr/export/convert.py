@@ -9,7 +9,12 @@ import numpy as np
 
 from keras_shr.errors import KerasShrError
 from keras_shr.export import onnx, tflite
-from keras_shr.export.description import DECODINGS, describe, description_path
+from keras_shr.export.description import (
+    DECODINGS,
+    check_replaceable,
+    describe,
+    description_path,
+)
 from keras_shr.export.graph import OUTPUTS, Graph, check_model, require_tensorflow
 from keras_shr.files import check_writable, remove_leftovers, replacing, replacing_folder
 
@@ -55,8 +60,9 @@ def export_model(
         What the JSON says.
 
     Raises:
-        KerasShrError: Keras does not run on TensorFlow, a package is missing, or an argument that
-            is not one of the above.
+        KerasShrError: Keras does not run on TensorFlow, a package is missing, an argument that is
+            not one of the above, something else stands where file or JSON would be written, or the
+            format lacks an operation of the network.
 
     Example:
 
@@ -68,7 +74,8 @@ def export_model(
     _check("outputs", outputs, OUTPUTS)
     _check("decoding", decoding, DECODINGS)
     path = Path(path)
-    if path.suffix != SUFFIXES[format] and (SUFFIXES[format] or path.suffix in SUFFIXES.values()):
+    end = path.suffix.lower()
+    if end != SUFFIXES[format] and (SUFFIXES[format] or end in SUFFIXES.values()):
         wanted = SUFFIXES[format] or "a folder's name"
         raise KerasShrError(f"{path} does not end as {format} should; expected {wanted}")
     if SUFFIXES[format] and path.is_dir():
@@ -76,6 +83,7 @@ def export_model(
     if not SUFFIXES[format] and path.exists() and not (path / "saved_model.pb").is_file():
         raise KerasShrError(f"{path} exists and is not a SavedModel; choose another name")
     check_writable(path.parent)
+    check_replaceable(path)
     if quantize == "int8" and format == "saved_model":
         raise KerasShrError("int8 is for the formats tflite and onnx; a SavedModel takes float16")
     require_tensorflow()
@@ -101,9 +109,19 @@ def export_model(
 
 
 def format_of(path) -> str:
-    """The format that a file's name ends as; without an end it is a SavedModel's folder."""
+    """The format that a file's name ends as; without an end it is a SavedModel's folder.
+
+    Raises:
+        KerasShrError: it ends otherwise.
+    """
     ends = {end: name for name, end in SUFFIXES.items()}
-    return ends.get(Path(path).suffix, ends[""])
+    end = Path(path).suffix.lower()
+    if end not in ends:
+        raise KerasShrError(
+            f"{path} ends as no format does; expected .tflite, .onnx or no end for a SavedModel "
+            f"(or give --format {', '.join(FORMATS)})"
+        )
+    return ends[end]
 
 
 @contextlib.contextmanager

@@ -79,6 +79,26 @@ def describe(model, file_name, file_format, quantize, outputs, decoding, batch) 
     }
 
 
+def check_replaceable(path):
+    """Refuse to replace a JSON beside an export that no export wrote, such as a user's data set.
+
+    Raises:
+        KerasShrError: names it.
+    """
+    place = description_path(path)
+    try:
+        found = json.loads(place.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict) or "format_version" not in found:
+        raise KerasShrError(
+            f"{place} would be replaced and is not the JSON of an export (it has no "
+            "format_version); choose another name, or move it away"
+        )
+
+
 def read_description(path) -> dict:
     """The JSON of an exported file.
 

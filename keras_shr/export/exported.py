@@ -47,8 +47,7 @@ class ExportedModel:
     @property
     def size(self) -> int:
         """Bytes of the file, or of all files of the folder."""
-        files = self.path.rglob("*") if self.path.is_dir() else [self.path]
-        return sum(file.stat().st_size for file in files if file.is_file())
+        return size_of(self.path)
 
     def run(self, images) -> np.ndarray:
         """The file's own answer.
@@ -87,6 +86,13 @@ class ExportedModel:
             points = heatmap_to_image(points, rule["image_size"], rule["heatmap_size"])
             found.append(np.asarray(points))
         return np.concatenate(found)
+
+
+def size_of(path) -> int:
+    """Bytes of a file, or of all files of a folder."""
+    path = Path(path)
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())
 
 
 def tflite_interpreter(content, threads):

@@ -28,21 +28,25 @@ def convert(graph, quantize="none", calibration=None) -> bytes:
         calibration: uint8 images `(count, height, width, 3)`, for int8.
 
     Raises:
-        KerasShrError: a package is not installed.
+        KerasShrError: a package is not installed, or ONNX lacks an operation.
     """
     if quantize == "int8":
         package("onnxruntime")
     onnx, tf2onnx = package("onnx"), package("tf2onnx")
     logger = logging.getLogger("tf2onnx")
     level = logger.level
-    logger.setLevel(logging.ERROR)
+    logger.setLevel(logging.CRITICAL)  # what it cannot convert it says and leaves as it is
     try:
         with without_deprecations():
             converted, _ = tf2onnx.convert.from_function(
-                graph.function, input_signature=[graph.spec], opset=OPSET
+                graph.function,
+                input_signature=[graph.spec],
+                opset=OPSET,
+                custom_op_handlers={"Erfc": (_complement_of_erf, [])},
             )
     finally:
         logger.setLevel(level)
+    _check_operations(onnx, converted)
     if quantize == "float16":
         _store_half(onnx, converted.graph)
     if quantize == "int8":
@@ -65,6 +69,31 @@ def package(name):
         raise KerasShrError(
             f"ONNX files need the package {name} ({error}): pip install onnx tf2onnx onnxruntime"
         ) from None
+
+
+def _complement_of_erf(context, node, name, arguments):
+    """Erfc, of which TensorFlow makes the activation gelu, as 1 - Erf; ONNX has no other."""
+    (entry,), (output,) = node.input, node.output
+    shape, dtype = context.get_shape(output), context.get_dtype(output)
+    context.remove_node(name)
+    erf = context.make_node("Erf", [entry]).output[0]
+    one = context.make_const(f"{name}/one", np.ones((), "float32")).output[0]
+    context.make_node("Sub", [one, erf], outputs=[output], shapes=[shape], dtypes=[dtype])
+
+
+def _check_operations(onnx, model):
+    """Refuse a graph with operations that ONNX does not know: no runtime would load it."""
+    versions = {entry.domain: entry.version for entry in model.opset_import}
+    unknown = {
+        node.op_type
+        for node in model.graph.node
+        if not onnx.defs.has(node.op_type, versions.get(node.domain, 0), node.domain)
+    }
+    if unknown:
+        raise KerasShrError(
+            f"ONNX (opset {OPSET}) has no operation for {', '.join(sorted(unknown))}, which the "
+            "network uses; put another layer in its place, or export a SavedModel"
+        )
 
 
 def _store_half(onnx, graph):

@@ -6,6 +6,7 @@ import re
 import tempfile
 import warnings
 
+from keras_shr.errors import KerasShrError, first_line
 from keras_shr.export.graph import ANSWER_SCOPE, INPUT_NAME
 from keras_shr.files import named_storage_errors
 
@@ -44,6 +45,9 @@ def convert(graph, quantize="none", calibration=None) -> bytes:
         graph: `Graph` of a fixed batch.
         quantize: `"none"`, `"float16"` (weights) or `"int8"`.
         calibration: uint8 images `(count, height, width, 3)`, for int8.
+
+    Raises:
+        KerasShrError: TensorFlow Lite lacks an operation.
     """
     import tensorflow as tf
 
@@ -51,6 +55,7 @@ def convert(graph, quantize="none", calibration=None) -> bytes:
         tempfile.TemporaryDirectory() as folder,
         named_storage_errors(folder),
         without_deprecations(),
+        _named_operations(),
     ):
         graph.save(folder)
 
@@ -70,6 +75,22 @@ def convert(graph, quantize="none", calibration=None) -> bytes:
             made.optimizations = [tf.lite.Optimize.DEFAULT]
             made.target_spec.supported_types = [tf.float16]
         return made.convert()
+
+
+@contextlib.contextmanager
+def _named_operations():
+    """Makes one line of the thousands of characters in which the converter refuses a network."""
+    try:
+        yield
+    except Exception as error:
+        if type(error).__name__ != "ConverterError":  # TensorFlow does not publish the class
+            raise
+        unknown = sorted(set(re.findall(r"'tf\.(\w+)' op is neither", str(error))))
+        reason = f"has no operation for {', '.join(unknown)}, which the network uses"
+        raise KerasShrError(
+            f"TensorFlow Lite {reason if unknown else f'refuses the network: {first_line(error)}'}"
+            "; put another layer in its place, or export a SavedModel"
+        ) from error
 
 
 def _float_tensors(content, logits_name):

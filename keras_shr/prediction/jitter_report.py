@@ -54,7 +54,7 @@ class _Film:
     """The frames of a video file, read again each time: a film is larger than the memory."""
 
     def __init__(self, path, most):
-        self.path, self.most = path, most
+        self.path, self.most, self.cut_off = path, most, ""
 
     def __iter__(self):
         video = Video(self.path)
@@ -62,6 +62,7 @@ class _Film:
             yield from itertools.islice(video, self.most)
         finally:
             video.close()
+            self.cut_off = video.cut_off
 
 
 def load_clips(source, seconds=None) -> list[Clip]:
@@ -135,7 +136,9 @@ def filtered(track, scale, clip, min_cutoff=1.0, beta=0.01):
     return np.stack([smooth(points, scale) for points in track])
 
 
-def jitter_report(models, source, seconds=None, min_cutoff=1.0, beta=0.01, progress=None):
+def jitter_report(
+    models, source, seconds=None, min_cutoff=1.0, beta=0.01, progress=None, margin=None
+):
     """Rows of `FIELDS`, and the tracks.
 
     Args:
@@ -143,6 +146,7 @@ def jitter_report(models, source, seconds=None, min_cutoff=1.0, beta=0.01, progr
         source, seconds: see `load_clips`.
         min_cutoff, beta: of the One-Euro filter, in px of a 256-px crop.
         progress: called with a line for each model, and for the size of the crops of a film.
+        margin: of the crops of a film, see `Predictor`; None: its default.
 
     Returns:
         Rows as dictionaries, the clips, and (model, filter) → the tracks of the clips.
@@ -153,6 +157,9 @@ def jitter_report(models, source, seconds=None, min_cutoff=1.0, beta=0.01, progr
     OneEuroFilter(min_cutoff=min_cutoff, beta=beta)  # refuses what it cannot take before the work
     clips = load_clips(source, seconds)
     labels = None
+    if margin is not None and clips[0].labels is not None:
+        raise KerasShrError(f"margin is {margin:g}; it is for a video file, {source} has crops")
+    options = {} if margin is None else {"margin": margin}
     if clips[0].labels is not None:
         labels = [np.asarray(only_in_frame(c.labels, c.frames.shape[1:3])) for c in clips]
     name, rows, tracks = Path(str(source)).stem if is_video(source) else str(source), [], {}
@@ -160,11 +167,13 @@ def jitter_report(models, source, seconds=None, min_cutoff=1.0, beta=0.01, progr
     found = {}
     for model, value in models.items():
         say(f"{model}: {len(clips)} clip{'s' if len(clips) > 1 else ''}")
-        predictor = Predictor(value)
+        predictor = Predictor(value, **options)
         found[model] = [follow(predictor, clip) for clip in clips]
     sides = np.median([[side for _, side in each] for each in found.values()], axis=0)
     scales = [PROTOCOL_PIXELS / side for side in sides]
     if labels is None:
+        if getattr(clips[0].frames, "cut_off", ""):
+            say(clips[0].frames.cut_off)
         say(f"the median crop is {sides[0]:.0f} px wide: 1 px of it counts {scales[0]:.2f} px")
     for model, each in found.items():
         plain = [track for track, _ in each]

@@ -17,7 +17,7 @@ from keras_shr.models import load_trained
 from keras_shr.models._prediction import filled_up
 from keras_shr.prediction.found import Prediction
 from keras_shr.prediction.portions import portions
-from keras_shr.prediction.searching import search
+from keras_shr.prediction.searching import MARGIN, search
 from keras_shr.skeletons import HAND_21, Skeleton
 
 
@@ -33,6 +33,9 @@ class Predictor:
             filled up to a power of two, so that few shapes are compiled.
         method: how keypoints are decoded: `"argmax"` (heatmap pixels), `"dark"` or `"centroid"`.
         max_pixels: files with more pixels than this are refused before they are decoded.
+        margin: what a search and a `Tracker` look at: the side of a square crop, in longer sides of
+            the keypoints' bounding box. 1.8 was measured on hands; give what your training crops
+            have. Of one keypoint the crop keeps its size.
 
     Example:
 
@@ -41,10 +44,22 @@ class Predictor:
     >>> found.keypoints  # (1, 21, 3)
     """
 
-    def __init__(self, model, padding=1.25, batch_size=32, method="dark", max_pixels=MAX_PIXELS):
+    def __init__(
+        self,
+        model,
+        padding=1.25,
+        batch_size=32,
+        method="dark",
+        max_pixels=MAX_PIXELS,
+        margin=MARGIN,
+    ):
         if padding <= 0 or batch_size < 1:
             raise KerasShrError(
                 f"padding is {padding!r} and batch_size {batch_size!r}; expected numbers above 0"
+            )
+        if not 1 <= margin < float("inf"):
+            raise KerasShrError(
+                f"margin is {margin!r}; expected 1 or more, or keypoints are cut off"
             )
         if method not in DECODERS:
             raise KerasShrError(f"method is {method!r}; it must be one of {', '.join(DECODERS)}")
@@ -64,7 +79,7 @@ class Predictor:
         if height != width:
             raise KerasShrError(f"the model takes {height}x{width} images; crops are square")
         self.size, self.padding, self.batch_size = height, float(padding), int(batch_size)
-        self.method, self.max_pixels = method, max_pixels
+        self.method, self.max_pixels, self.margin = method, max_pixels, float(margin)
 
     @property
     def skeleton(self) -> Skeleton:
@@ -146,6 +161,12 @@ class Predictor:
                         f"{where}: box is {shown(box)}, expected [x, y, width, height] in pixels"
                     )
                 x, y, width, height = row
+                rows, columns = picture.shape[:2]
+                if not (-width < x < columns and -height < y < rows):
+                    raise DataError(
+                        f"{where}: box {shown(box)} lies outside the picture, which is "
+                        f"{columns}x{rows}"
+                    )
                 squares.append(SquareBox.of_rectangle(x, y, width, height, self.padding))
         for square in squares:
             check_square(square, picture, self.size, where)

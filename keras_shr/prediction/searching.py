@@ -11,7 +11,7 @@ from keras_shr.data.images import SquareBox
 from keras_shr.prediction.found import Prediction
 
 MARGIN = 1.8
-"""Side of a crop, in longer sides of its keypoints' bounding box."""
+"""Side of a crop, in longer sides of its keypoints' bounding box: measured on hands."""
 
 SMALLEST = 16.0
 """Side in pixels that no crop falls below."""
@@ -23,10 +23,14 @@ _ROUNDS = 2
 _WIDEST = 2  # crops, in longer sides of the picture
 
 
-def square_around(points, margin=MARGIN) -> SquareBox:
-    """The crop to look at next, around keypoints `(keypoints, 2 or more)`."""
+def square_around(points, margin, side) -> SquareBox:
+    """The crop to look at next, around keypoints `(keypoints, 2 or more)`.
+
+    Keypoints in one place, such as a single one, say nothing of a size: `side`, that of the crop
+    they were found in, is kept.
+    """
     low, high = points[:, :2].min(0), points[:, :2].max(0)
-    side = max(margin * float((high - low).max()), SMALLEST)
+    side = max(margin * float((high - low).max()) or side, SMALLEST)
     return SquareBox.around((low + high) / 2, side)
 
 
@@ -54,7 +58,7 @@ def _at_most(square, side):
     return SquareBox.around(square.centre, min(square.side, side))
 
 
-def search(predictor, picture, heatmaps=False, margin=MARGIN) -> Prediction:
+def search(predictor, picture, heatmaps=False, margin=None) -> Prediction:
     """The likeliest place and keypoints of what a model was trained on, in one picture.
 
     It looks at about 40 crops, in few batches. Something in the picture is always found: the mean
@@ -66,7 +70,7 @@ def search(predictor, picture, heatmaps=False, margin=MARGIN) -> Prediction:
         picture: uint8 `(height, width, 3)`.
         heatmaps: keep the heatmaps too.
         margin: side of the crop that is looked at in the end, in longer sides of the keypoints'
-            bounding box. About what it was in training; 1.8 suits the shipped models of hands.
+            bounding box; None: the predictor's.
 
     Returns:
         A `Prediction` of one box.
@@ -77,11 +81,13 @@ def search(predictor, picture, heatmaps=False, margin=MARGIN) -> Prediction:
     >>> found.keypoints[0], found.boxes[0], found.scores[0]
     """
     squares = squares_all_over(*picture.shape[:2])
+    margin = predictor.margin if margin is None else margin
     widest = _WIDEST * max(picture.shape[:2])
     for _ in range(_ROUNDS):
         found = predictor.predict_squares([picture], [squares])[0]
         best = np.argsort(-found.scores, kind="stable")[:_BEST]
-        squares = [_at_most(square_around(found.keypoints[i], margin), widest) for i in best]
+        around = [square_around(found.keypoints[i], margin, squares[i].side) for i in best]
+        squares = [_at_most(square, widest) for square in around]
     found = predictor.predict_squares([picture], [squares], heatmaps)[0]
     best = np.argmax(found.scores)
     one = slice(best, best + 1)

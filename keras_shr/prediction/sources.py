@@ -25,6 +25,8 @@ OTHER_PICTURES = {
 VIDEOS = {".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg"}
 # By preference. VP9 takes four times as long as VP8, which takes 50 ms for a frame of 1280x720.
 _VIDEO_CODES = ((".mp4", "avc1"), (".webm", "VP80"), (".mp4", "mp4v"))
+_FEW, _SHARE = 5, 0.02  # frames by which the number that a file says may be wrong
+_ENDS = (".mp4", ".webm")
 _CAMERA = re.compile(r"webcam(?::(\d+))?$")
 
 
@@ -42,8 +44,8 @@ def is_video(path):
 def picture_files(words, besides=None) -> tuple[list[Path], list[str]]:
     """The picture files that words name: files as they are, folders by what they hold, sorted.
 
-    A file that is named twice counts once. Hidden files, and what is plainly no picture, are left
-    alone in folders.
+    A file that is named twice counts once; links are followed. Hidden files, and what is plainly no
+    picture, are left alone in folders.
 
     Args:
         words: files and folders.
@@ -60,7 +62,7 @@ def picture_files(words, besides=None) -> tuple[list[Path], list[str]]:
         path = Path(word)
         if path.is_dir():
             known = PICTURES | OTHER_PICTURES | VIDEOS
-            inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in known)
+            inside = sorted(p for p in _below(path) if p.suffix.lower() in known)
             inside = [p for p in inside if not _is_hidden(p.relative_to(path)) and p.is_file()]
             inside = [p for p in inside if not (besides and lies_in(p, besides))]
             if not inside:
@@ -78,6 +80,19 @@ def picture_files(words, besides=None) -> tuple[list[Path], list[str]]:
         more = f" (and {len(lines) - 1} more like it)" if len(lines) > 1 else ""
         raise DataError(f"{lines[0]}{more}")
     return files, lines
+
+
+def _below(folder):
+    """The files below a folder, through links too, but of each folder once: links may go round."""
+    seen = set()
+    for place, folders, files in os.walk(folder, followlinks=True):
+        real = os.path.realpath(place)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders.sort()
+        yield from (Path(place, name) for name in files)
 
 
 def _is_hidden(path):
@@ -100,8 +115,15 @@ def lies_in(path, folder) -> bool:
 
 
 def relative_names(files) -> dict[Path, str]:
-    """Each file's path below the lowest folder that holds all of them, with slashes."""
+    """Each file's path below the lowest folder that holds all of them, with slashes.
+
+    Raises:
+        DataError: no folder does: they lie on several drives.
+    """
     paths = {file: os.path.abspath(file) for file in files}
+    drives = sorted({os.path.splitdrive(path)[0].lower() for path in paths.values()})
+    if len(drives) > 1:
+        raise DataError(f"the pictures lie on {' and '.join(drives)}; give those of one drive")
     folder = os.path.commonpath([os.path.dirname(path) for path in paths.values()])
     return {file: Path(path).relative_to(folder).as_posix() for file, path in paths.items()}
 
@@ -115,17 +137,22 @@ class Video:
     Attributes:
         frequency: frames a second.
         count: number of frames as the file says, 0 where unknown.
+        cut_off: a line where a file's frames have ended well before that number, else "".
 
     Raises:
         DataError: it cannot be opened or has no frame.
     """
+
+    cut_off = ""
 
     def __init__(self, source):
         self.name = f"camera {source}" if isinstance(source, int) else str(source)
         if not isinstance(source, int) and not Path(source).is_file():
             raise DataError(f"{source}: no such file")
         cv2 = _opencv()
-        self._capture = cv2.VideoCapture(source if isinstance(source, int) else str(source))
+        # FFmpeg takes what stands before a colon for a protocol, but not in an absolute path.
+        place = source if isinstance(source, int) else os.path.abspath(source)
+        self._capture = cv2.VideoCapture(place)
         if not self._capture.isOpened():
             raise DataError(
                 f"{self.name}: cannot be opened"
@@ -133,7 +160,8 @@ class Video:
             )
         frequency = self._capture.get(cv2.CAP_PROP_FPS)
         self.frequency = frequency if 0 < frequency < 1000 else 30.0
-        self.count = max(0, int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)))
+        count = 0 if isinstance(source, int) else int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        self.count = max(0, count)
 
     def __iter__(self):
         frames = 0
@@ -146,6 +174,11 @@ class Video:
         self.close()
         if not frames:
             raise DataError(f"{self.name}: holds no frame that OpenCV can read")
+        if frames + max(_FEW, _SHARE * self.count) < self.count:
+            self.cut_off = (
+                f"{self.name}: ended after {frames} of about {self.count} frames; the file is "
+                "damaged or cut off"
+            )
 
     def close(self):
         """Lets go of the file or camera."""
@@ -170,6 +203,14 @@ class VideoWriter:
         self.path, self.frequency, self._writer = Path(path), frequency, None
         self._file = contextlib.ExitStack()
 
+    @staticmethod
+    def places(path) -> list[Path]:
+        """The files of which it writes one when it is given `path`."""
+        path = Path(path)
+        if path.suffix in _ENDS:
+            return [path]
+        return [path.with_name(f"{path.name}{end}") for end in _ENDS]
+
     def write(self, frame):
         """Adds a frame, uint8 RGB, all of one size."""
         if self._writer is None:
@@ -178,14 +219,19 @@ class VideoWriter:
 
     def _open(self, size):
         cv2 = _opencv()
-        given = self.path.suffix if self.path.suffix in (".mp4", ".webm") else ""
+        given = self.path.suffix if self.path.suffix in _ENDS else ""
         for end, code in _VIDEO_CODES:
             if given not in ("", end) or not _can_write(end, code, self.frequency, size):
                 continue
             self.path = self.path if given else self.path.with_name(f"{self.path.name}{end}")
             temporary = self._file.enter_context(replacing(self.path))
             with _without_stderr():
-                options = str(temporary), cv2.VideoWriter_fourcc(*code), self.frequency, size
+                options = (
+                    os.path.abspath(temporary),
+                    cv2.VideoWriter_fourcc(*code),
+                    self.frequency,
+                    size,
+                )
                 return cv2.VideoWriter(*options)
         raise KerasShrError(f"{self.path}: OpenCV cannot write this video")
 

@@ -7,7 +7,7 @@ import numpy as np
 from keras_shr.data.images import SquareBox
 from keras_shr.data.records import PROTOCOL_PIXELS
 from keras_shr.prediction.found import Prediction
-from keras_shr.prediction.searching import MARGIN, SMALLEST, search, square_around
+from keras_shr.prediction.searching import SMALLEST, search, square_around
 
 _SHRUNK = 0.25
 _GROWN = 2.0
@@ -31,7 +31,8 @@ class Tracker:
     Args:
         predictor: `Predictor`.
         box: x, y, width, height in the first frame, or None.
-        margin: side of the next crop, in longer sides of the keypoints' bounding box.
+        margin: side of the next crop, in longer sides of the keypoints' bounding box; None: the
+            predictor's.
         lost: mean score below which the track is given up, whatever went before. What a model
             answers to nothing depends on the model: look at the scores of your own videos.
         drop: share of the track's median score below which it is given up.
@@ -53,14 +54,15 @@ class Tracker:
         self,
         predictor,
         box=None,
-        margin=MARGIN,
+        margin=None,
         lost=0.1,
         smoothing=0.5,
         filter=None,
         drop=0.6,
         search_every=30,
     ):
-        self.predictor, self.margin, self.lost, self.drop = predictor, margin, lost, drop
+        self.predictor, self.lost, self.drop = predictor, lost, drop
+        self.margin = predictor.margin if margin is None else margin
         self.smoothing, self.filter = smoothing, filter
         self.search_every = search_every
         self._first = box
@@ -128,6 +130,6 @@ class Tracker:
         )
 
     def _next(self, square, points):
-        wanted = square_around(points, self.margin)
+        wanted = square_around(points, self.margin, square.side)
         share = self.smoothing if self._square is not None else 0.0
         return SquareBox(*(share * np.array(square) + (1 - share) * np.array(wanted)))

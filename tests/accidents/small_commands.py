@@ -137,7 +137,6 @@ def export(monkeypatch, format="tflite", outputs="keypoints"):
         monkeypatch.setattr(module, "require_tensorflow", lambda: None)
     monkeypatch.setattr(convert, "Graph", _Graph)
     monkeypatch.setattr(convert.tflite, "convert", lambda graph, *_: graph.outputs.encode())
-    monkeypatch.setattr(keras_shr.export, "ExportedModel", lambda _: SimpleNamespace(size=1))
     monkeypatch.setattr(keras_shr.export, "gpu_problems", lambda _: [])
     name = "out.tflite" if format == "tflite" else "out"
     options = ["--format", format, "--outputs", outputs]

@@ -1,5 +1,6 @@
 """What a user can mend is one clear line, and nothing is left behind."""
 
+import importlib.util
 import sys
 
 import keras
@@ -48,6 +49,7 @@ def test_the_backend_is_named(model, tmp_path, monkeypatch):
         ("x.bin", {"format": "tflite"}, "expected .tflite"),
         ("x.tflite", {"format": "onnx"}, "expected .onnx"),
         ("x.tflite", {"format": "saved_model"}, "expected a folder's name"),
+        ("x.TFLITE", {"format": "saved_model"}, "expected a folder's name"),
         ("x", {"quantize": "int8"}, "int8 is for the formats tflite and onnx"),
         ("x.tflite", {"format": "tflite", "quantize": "int8"}, "int8 needs calibration images"),
         (
@@ -123,6 +125,7 @@ def test_a_broken_file_and_wrong_pictures(model, tmp_path):
         (["--quantize", "int8"], "--calibration DATA"),
         (["--quantize", "int8", "--calibration", "nowhere"], "nowhere"),
         (["--format", "coreml"], "coreml"),
+        (["--format", "onnx", "--output", "dots.tflit"], "dots.tflit does not end as onnx should"),
         (["--quantize", "float16", "--calibration", "dots"], "--calibration is for int8, not for"),
     ],
 )
@@ -136,6 +139,72 @@ def test_the_command(options, message, tmp_path, capsys, monkeypatch):
     assert message in error
     assert len(error.splitlines()) == 1
     assert [file.name for file in tmp_path.iterdir()] == ["dots.keras"]
+
+
+@on_tensorflow
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("coco", '{"images": [], "annotations": []}'), ("coco.tflite", "[1]"), ("coco.onnx", "mine")],
+)
+def test_a_json_of_the_users_is_not_replaced(name, content, tmp_path, capsys):
+    solving_model().save(tmp_path / "dots.keras")
+    precious = tmp_path / f"{name}.json"
+    precious.write_text(content)
+    assert main(["export", str(tmp_path / "dots.keras"), "--output", str(tmp_path / name)]) == 1
+    assert f"{name}.json would be replaced and is not the JSON of an" in capsys.readouterr().err
+    assert precious.read_text() == content
+    assert sorted(p.name for p in tmp_path.iterdir()) == [precious.name, "dots.keras"]
+
+
+@on_tensorflow
+def test_the_format_is_the_names_end(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)  # not needed to write a file
+    solving_model().save("dots.keras")
+    names = ["a.TFLITE", "b"] + ["c.onnx"] * bool(importlib.util.find_spec("tf2onnx"))
+    for name in names:
+        assert main(["export", "dots.keras", "--output", name]) == 0
+        size = sum(
+            p.stat().st_size
+            for p in [tmp_path / name, *(tmp_path / name).rglob("*")]
+            if p.is_file()
+        )
+        assert capsys.readouterr().out.splitlines()[0] == f"{name}: {size / 1e6:.2f} MB"
+    assert (tmp_path / "a.TFLITE").read_bytes()[4:8] == b"TFL3"
+    assert (tmp_path / "b" / "saved_model.pb").is_file()
+    for name in ("a.tflit", "hand.v2"):
+        assert main(["export", "dots.keras", "--output", name]) == 1
+        assert f"{name} ends as no format does; expected .tflite, .onnx" in capsys.readouterr().err
+        assert not (tmp_path / name).exists()
+    assert main(["export", "dots.keras", "--output", "hand.v2", "--format", "saved_model"]) == 0
+
+
+def network_with(operation):
+    """A network whose features pass `operation`, which no converter knows."""
+    inputs = keras.Input((16, 16, 3))
+    features = keras.layers.Conv2D(4, 4, 4)(inputs)
+    return PairedHeatmapModel(
+        keras.Model(inputs, keras.layers.Conv2D(2, 1)(operation(features))), perturbations=None
+    )
+
+
+@on_tensorflow
+@pytest.mark.parametrize("file_format", ["tflite", "onnx"])
+def test_an_operation_that_the_format_lacks(file_format, tmp_path):
+    if file_format == "onnx":
+        pytest.importorskip("tf2onnx")
+        model, lacking = network_with(keras.ops.erfinv), r"ONNX \(opset 17\) has no .* Erfinv"
+    else:
+        model = network_with(keras.layers.UpSampling2D(interpolation="bicubic"))
+        lacking = "TensorFlow Lite has no operation for ResizeBicubic, which"
+    old = tmp_path / f"dots.{file_format}"
+    old.write_text("old")
+    with pytest.raises(KerasShrError, match=lacking) as error:
+        export_model(model, old, file_format)
+    assert len(str(error.value).splitlines()) == 1
+    assert len(str(error.value)) < 200
+    assert [p.name for p in tmp_path.iterdir()] == [old.name]
+    assert old.read_text() == "old"
 
 
 @on_tensorflow

@@ -175,6 +175,18 @@ def test_a_saved_file_and_a_network_with_several_outputs(tmp_path):
     )
 
 
+def test_gelu_has_no_operation_of_its_own_in_onnx(tmp_path):
+    needs("onnx")
+    inputs = keras.Input((SIZE, SIZE, 3))
+    features = keras.layers.Conv2D(8, 4, 4, activation="gelu")(inputs)
+    network = keras.Model(inputs, keras.layers.Conv2D(KEYPOINTS, 1)(features))
+    model = keras_shr.models.PairedHeatmapModel(network, perturbations=None)
+    export_model(model, tmp_path / "dots.onnx", "onnx")
+    images, _ = pictures(2)
+    found = ExportedModel(tmp_path / "dots.onnx").run(images)
+    np.testing.assert_allclose(found, numpy(model(images)), atol=1e-3)
+
+
 def test_an_interrupted_export_leaves_the_old_file(model, tmp_path, monkeypatch):
     for name, file_format in (("dots.tflite", "tflite"), ("dots", "saved_model")):
         path = tmp_path / name

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 from keras_shr.models import PairedHeatmapModel
+from keras_shr.prediction.sources import VideoWriter
 from keras_shr.skeletons import Skeleton
 
 SKELETON = Skeleton("lamps", ("red", "green", "blue"), ((0, 1), (1, 2)))
@@ -26,3 +27,15 @@ def lamps(height, width, points, radius=3):
         light = 255 * np.exp(-((x - cx) ** 2 + (y - cy) ** 2) / (2 * radius**2))
         picture[..., channel] = light.astype(np.uint8)
     return picture
+
+
+def cut_off_film(folder):
+    """A film of which half of the 60 frames are missing, as after a download that stopped."""
+    noise = np.random.default_rng(0).integers(0, 60, (60, 64, 96, 3), dtype=np.uint8)
+    path = folder / "cut.webm"
+    with VideoWriter(path, 25) as writer:
+        for i, frame in enumerate(noise):
+            writer.write(frame + lamps(64, 96, [(30 + i // 4, 30)] * 3) // 2)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    return path

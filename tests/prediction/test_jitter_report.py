@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from prediction_helpers import SKELETON, lamp_model, lamps
+from prediction_helpers import SKELETON, cut_off_film, lamp_model, lamps
 
 from keras_shr.cli import main
 from keras_shr.data.records import KeypointData
@@ -189,7 +189,9 @@ def test_the_command_writes_a_table_and_a_picture(shaking, tmp_path, capsys, mon
     assert main([*arguments, "3"]) == 1
     assert "--keypoint is 3; it must be 0 to 2" in capsys.readouterr().err
     assert not output.exists()
-    assert main([*arguments, "2"]) == 0
+    assert main([*arguments[:-1], "--margin", "3"]) == 1
+    assert "margin is 3; it is for a video file, lamps has crops" in capsys.readouterr().err
+    assert main([*arguments[:-1]]) == 0  # 8 by default, which three keypoints do not have
     rows = list(csv.DictReader((output / "jitter.csv").read_text().splitlines()))
     assert len(rows) == 2 * 2 * 7  # models, filters, metrics
     assert (output / "jitter.png").read_bytes().startswith(b"\x89PNG")
@@ -197,6 +199,25 @@ def test_the_command_writes_a_table_and_a_picture(shaking, tmp_path, capsys, mon
     printed = capsys.readouterr().out
     assert printed.count("one-euro") == 2
     assert printed.count("\nb ") == 2  # like evaluate, a file called best after its folder
+
+
+def test_a_film_that_ends_early_is_looked_at_with_the_given_margin(tmp_path, monkeypatch):
+    path = cut_off_film(tmp_path)
+    margins, said = [], []
+
+    class Noted(module.Predictor):
+        def __init__(self, model, **options):
+            margins.append(options)
+            super().__init__(model, **options)
+
+    monkeypatch.setattr(module, "Predictor", Noted)
+    jitter_report({"lamps": lamp_model()}, str(path), progress=said.append, margin=3.0)
+    assert margins == [{"margin": 3.0}]
+    assert any("of about 60 frames; the file is damaged or cut off" in line for line in said)
+    said.clear()
+    jitter_report({"lamps": lamp_model()}, str(path), 0.4, progress=said.append)
+    assert margins[1:] == [{}]
+    assert not any("cut off" in line for line in said)
 
 
 def test_a_wrong_filter_is_refused_before_the_work():

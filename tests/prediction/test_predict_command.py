@@ -1,19 +1,30 @@
 """`keras-shr predict` on files it has never seen."""
 
+import errno
 import json
+import ntpath
+import os
+import re
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-from prediction_helpers import POINTS, SKELETON, lamp_model, lamps
+from prediction_helpers import POINTS, SKELETON, cut_off_film, lamp_model, lamps
 
 from keras_shr.cli import main, predict
 from keras_shr.data import open_data
-from keras_shr.errors import KerasShrError
+from keras_shr.errors import DataError, KerasShrError
 from keras_shr.prediction import Prediction, Tracker, portions, sources
 from keras_shr.prediction.coco_json import CocoJson
-from keras_shr.prediction.sources import Video, VideoWriter, camera_number, picture_files
+from keras_shr.prediction.sources import (
+    Video,
+    VideoWriter,
+    camera_number,
+    picture_files,
+    relative_names,
+)
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +106,135 @@ def test_originals_are_not_overwritten(model, tmp_path, capsys, source):
     assert main(["predict", model, str(tmp_path / source), "--output", str(tmp_path)]) == 1
     assert "lies in the output folder" in capsys.readouterr().err
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_what_predict_did_not_write_is_not_replaced(model, tmp_path, capsys):
+    """A user's own pictures in the output folder, whatever an earlier call has left there."""
+    folder, output = tmp_path / "photos", tmp_path / "mine"
+    folder.mkdir()
+    for name in ("a.png", "a.webp", "b.png"):
+        Image.fromarray(lamps(40, 40, POINTS)).save(folder / name)
+    with VideoWriter(tmp_path / "b.mp4", 25) as writer:
+        writer.write(lamps(240, 320, POINTS, 5))
+    (folder / "a.png").write_bytes(b"damaged: its drawing gets no number the first time")
+    arguments = ["predict", model, str(folder), "--output", str(output)]
+    for _ in range(2):
+        assert main(arguments) == 1
+        assert sorted(p.name for p in output.iterdir()) == ["a_2.jpg", "b.jpg", "predictions.json"]
+    (output / "predictions.json").unlink()  # as after Ctrl+C
+    assert main(arguments) == 1
+    film = ["predict", model, str(tmp_path / "b.mp4"), "--output", str(output)]
+    assert main(film) == 0
+    assert main(film) == 0
+    (drawn,) = output.glob("b.[mw]*")
+    Image.fromarray(lamps(40, 40, POINTS)).save(output / "b.jpg", comment=b"my cat")
+    assert main([*arguments, "--no-pictures"]) == 1  # the film's predictions are no more
+    before = {path: path.read_bytes() for path in output.iterdir()}
+    capsys.readouterr()
+    for command, place in ((arguments, output / "b.jpg"), (film, drawn)):
+        assert main(command) == 1
+        assert capsys.readouterr().err == (
+            f"keras-shr predict: {place} would be replaced and was not drawn by predict; give "
+            "another output folder, or move it away\n"
+        )
+    assert {path: path.read_bytes() for path in output.iterdir()} == before
+
+
+def test_a_drawing_that_cannot_be_written_does_not_end_the_others(model, tmp_path, capsys):
+    folder, output = tmp_path / "pictures", tmp_path / "out"
+    for name in ("a.png", "more/b.png", f"{'手' * 80}.jpg", "z/c.png"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(lamps(40, 40, POINTS)).save(folder / name)
+    (output / "more" / "b.jpg").mkdir(parents=True)
+    (output / "z").write_text("a file")
+    assert main(["predict", model, str(folder), "--output", str(output)]) == 1
+    printed = capsys.readouterr()
+    lines = [line for line in printed.err.splitlines() if line.startswith("skipped: ")]
+    assert len(lines) == 2
+    assert re.match(rf"skipped: {output}/more/b.jpg: Is a directory; predictions", lines[0])
+    assert re.match(rf"skipped: {output}/z/c.jpg: .*out/z: is a file", lines[1])
+    assert "predictions.json: 2 pictures, 2 skipped" in printed.out
+    content = json.loads((output / "predictions.json").read_text())
+    assert len(content["images"]) == len(content["annotations"]) == 4
+    assert (output / f"{'手' * 80}.jpg").is_file()
+
+
+def test_a_full_disk_ends_predict(model, tmp_path, capsys, monkeypatch):
+    Image.fromarray(lamps(40, 40, POINTS)).save(tmp_path / "a.png")
+
+    def full(path, content):
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr("keras_shr.files.write_bytes", full)
+    output = tmp_path / "out"
+    assert main(["predict", model, str(tmp_path / "a.png"), "--output", str(output)]) == 1
+    error = capsys.readouterr().err
+    assert error == f"keras-shr predict: {output / 'a.jpg'}: No space left on device\n"
+
+
+def test_a_film_that_ends_early_is_no_whole_one(model, tmp_path, capfd):
+    path, output = cut_off_film(tmp_path), tmp_path / "out"
+    arguments = ["predict", model, str(path), "--output", str(output), "--whole", "--no-pictures"]
+    assert main(arguments) == 1
+    (line,) = [line for line in capfd.readouterr().err.splitlines() if "cut off" in line]
+    found = re.fullmatch(rf"{path}: ended after (\d+) of about 60 frames; the file is .*", line)
+    count = len(json.loads((output / "predictions.json").read_text())["images"])
+    assert 10 < count < 50
+    assert int(found[1]) == count
+    assert main([*arguments, "--seconds", "0.2"]) == 0
+    assert "cut off" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(("stated", "whole"), [(15, True), (16, False), (0, True)])
+def test_the_frames_that_a_file_says_are_an_estimate(stated, whole, tmp_path, monkeypatch):
+    with VideoWriter(tmp_path / "a.mp4", 25) as writer:
+        for _ in range(10):
+            writer.write(lamps(48, 64, POINTS))
+    video = Video(tmp_path / "a.mp4")
+    video.count = stated
+    assert len(list(video)) == 10
+    assert (video.cut_off == "") == whole
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
+def test_a_colon_in_a_video_name_is_no_protocol(model, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with VideoWriter("12:30.webm", 25) as writer:
+        writer.write(lamps(240, 320, POINTS, 5))
+    assert main(["predict", model, "12:30.webm", "--output", "out"]) == 0
+    assert (tmp_path / "out" / "predictions.json").is_file()
+
+
+def test_a_box_outside_its_picture_is_named_and_the_others_go_on(model, tmp_path, capsys):
+    for name in ("a.png", "b.png"):
+        Image.fromarray(lamps(80, 120, POINTS, 5)).save(tmp_path / name)
+    boxes = {"a.png": [[5000, 5000, 40, 40]], "b.png": [[100, 60, 40, 40]]}
+    (tmp_path / "boxes.json").write_text(json.dumps(boxes))
+    arguments = ["predict", model, str(tmp_path), "--output", str(tmp_path / "out")]
+    assert main([*arguments, "--boxes", str(tmp_path / "boxes.json")]) == 1
+    line = "a.png: box [5000, 5000, 40, 40] lies outside the picture, which is 120x80"
+    assert f"skipped: {tmp_path / line}\n" in capsys.readouterr().err
+    content = json.loads((tmp_path / "out" / "predictions.json").read_text())
+    assert [image["file_name"] for image in content["images"]] == ["b.png"]
+
+
+def test_links_are_followed_once(tmp_path):
+    pictures, other = tmp_path / "pictures", tmp_path / "other"
+    for place in (pictures / "a.png", other / "deep" / "b.png"):
+        place.parent.mkdir(parents=True)
+        place.touch()
+    (pictures / "linked").symlink_to(other, target_is_directory=True)
+    (other / "round").symlink_to(pictures, target_is_directory=True)
+    (pictures / "self").symlink_to(pictures, target_is_directory=True)
+    files, _ = picture_files([pictures])
+    assert files == [pictures / "a.png", pictures / "linked" / "deep" / "b.png"]
+
+
+def test_pictures_on_two_drives_are_refused(monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(sources.os, "path", ntpath)
+        with pytest.raises(DataError, match=r"lie on c: and d:; give those of one drive$"):
+            relative_names([Path("C:\\a\\b.jpg"), Path("D:\\c.jpg")])
 
 
 def test_a_box_holds_its_keypoints_even_in_one_place(tmp_path):
@@ -290,6 +430,8 @@ def test_pictures_are_searched(model, tmp_path, capsys):
         (["webcam", "--seconds", "0"], "--seconds is 0; it must be above 0"),
         (["webcam", "--filter", "one-euro", "--whole"], "--filter needs a track"),
         (["webcam", "--lost", "0.3", "--whole"], "--lost is for a track"),
+        (["webcam", "--margin", "3", "--whole"], "--margin is for a search or a track"),
+        (["a.png", "--margin", "0.5"], "margin is 0.5; expected 1 or more"),
         (["webcam", "--lost", "30"], "--lost is 30; scores are 0 to 1"),
         (["a.png", "--lost", "0"], "--lost is for a video"),
         (["a.png", "--min-score", "30"], "--min-score is 30; scores are 0 to 1"),

@@ -190,6 +190,27 @@ def test_errors(predictor, tmp_path):
         Predictor(lamp_model(), method="mean")
 
 
+def test_a_box_outside_its_picture_is_refused(predictor):
+    picture = lamps(32, 48, POINTS)
+    for box in ([5000, 5000, 40, 40], [48, 0, 5, 5], [0, 32, 5, 5], [-5, 0, 5, 9], [0, -9, 9, 9]):
+        with pytest.raises(DataError, match=r"picture 0: box \[.* outside the picture, .* 48x32$"):
+            predictor(picture, [box])
+    partly = [[47, 0, 5, 5], [0, 31, 5, 5], [-4, 0, 5, 9], [0, -8, 9, 9], [-9, -9, 90, 90]]
+    assert len(predictor(picture, partly).boxes) == 5
+
+
+def test_the_margin_of_a_search_is_the_predictors():
+    points = [(x / 4 + 300, y / 4 + 40) for x, y in POINTS]
+    picture = lamps(240, 400, points, 2)
+    for margin in (1.8, 4):
+        found = Predictor(lamp_model(), method="centroid", margin=margin)(picture)
+        extent = np.ptp(found.keypoints[0, :, :2], axis=0).max()
+        assert found.boxes[0, 2] == pytest.approx(margin * extent, rel=0.1)
+    for margin in (0.9, float("nan"), float("inf")):
+        with pytest.raises(KerasShrError, match=f"margin is {margin}; expected 1 or more"):
+            Predictor(lamp_model(), margin=margin)
+
+
 def test_what_is_no_picture_is_named_and_what_is_one_too(predictor, tmp_path):
     picture = lamps(32, 32, POINTS)
     accepted = r"expected uint8 \(height, width\) or .* the path of a file or a Pillow image$"

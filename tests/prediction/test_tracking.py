@@ -1,5 +1,6 @@
 """Following one thing along a video, and finding it in the first place."""
 
+import keras
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,6 +8,7 @@ from hypothesis import strategies as st
 from prediction_helpers import POINTS, lamp_model, lamps
 
 from keras_shr.data.images import SquareBox, check_square
+from keras_shr.models import PairedHeatmapModel
 from keras_shr.prediction import Prediction, Predictor, Tracker, search
 from keras_shr.prediction.searching import squares_all_over
 
@@ -20,6 +22,8 @@ def test_a_track_does_not_grow_without_end():
     """Keypoints in two corners of every crop, sure of themselves: it starts over with the frame."""
 
     class Sure:
+        margin = 1.8
+
         def squares(self, picture, boxes=None, where=""):
             return [SquareBox.of_image(*picture.shape[:2])]
 
@@ -64,6 +68,8 @@ def test_a_lost_track_begins_anew_with_the_whole_frame(predictor):
 
 class Scripted:
     """A predictor whose scores and keypoints' spread, in sides of the crop, are given."""
+
+    margin = 1.8
 
     def __init__(self, answers):
         self.answers = iter(answers)
@@ -143,6 +149,8 @@ def test_the_tracker_tells_the_filter_how_large_the_crop_is(predictor):
 
 class Hand:
     """A model that knows one thing: at `place`, `size` long, and scores by how it fills a crop."""
+
+    margin = 1.8
 
     def __init__(self, place, size, score=0.95, nothing=0.4):
         self.place, self.size, self.score, self.nothing = np.array(place), size, score, nothing
@@ -261,3 +269,63 @@ def test_a_track_on_nothing_is_left_for_the_hand_that_comes():
     found = [tracker(frame) for _ in range(30)]
     assert found[0].scores[0] == pytest.approx(0.6)
     np.testing.assert_allclose(found[-1].keypoints[0, :, :2].mean(0), hand.place, atol=1e-2)
+
+
+# Other models than those of hands
+
+
+class Face(Hand):
+    """Keypoints that cover a quarter of what the model was trained on; in place only if a crop
+    shows that, and none of a size if `single`."""
+
+    def __init__(self, place, size, margin, single=False):
+        super().__init__(place, size / 4)
+        self.margin, self.single = margin, single
+
+    def _answer(self, square):
+        fill = 5 * self.size / square.side
+        middle = np.array(square[:2]) + square.side / 2 - 0.5
+        known = np.abs(self.place - middle).max() < 0.3 * square.side and 0.4 < fill < 1.8
+        score = 0.9 - 0.3 * min(1, abs(np.log(fill))) if known else 0.15
+        place = self.place if known else middle
+        half = 0 if self.single else self.size / 2 if known else square.side / self.margin / 2
+        points = [[*(place - half), score], [*(place + half), score]]
+        return np.array(points, "float32"), np.array([*square, square.side], "float32")
+
+
+@pytest.mark.parametrize(("margin", "single"), [(5, False), (1.8, True)])
+def test_a_search_and_a_track_of_keypoints_that_are_no_hands(margin, single):
+    """A margin that was measured on hands cuts off what a face's model needs to see; and one
+    keypoint has no box that a margin could be a part of."""
+    frame = np.zeros((480, 640, 3), np.uint8)
+    face = Face((300, 250), 200, margin, single)
+    found = search(face, frame)
+    assert found.scores[0] > 0.7
+    np.testing.assert_allclose(found.keypoints[0].mean(0)[:2], face.place, atol=1e-3)
+    tracker = Tracker(face)
+    for number in range(40):
+        face.place = np.array([300 + 2 * number, 250])
+        found = tracker(frame)
+        assert found.scores[0] > 0.7
+        np.testing.assert_allclose(found.keypoints[0].mean(0)[:2], face.place, atol=1e-3)
+    assert face.looks.count(29) <= 3  # the first ones, and one for something surer
+    if not single:
+        face.margin = 1.8
+        assert search(face, frame).scores[0] < 0.2
+        assert search(face, frame, margin=5).scores[0] > 0.7
+        assert Tracker(face, margin=5)(frame).scores[0] > 0.7
+        face.margin = 5
+
+
+def test_one_keypoint_keeps_the_size_of_its_crop():
+    images = keras.Input((32, 32, 3))
+    light = keras.layers.Conv2D(1, 1, use_bias=False)
+    network = keras.Model(images, light(images))
+    light.set_weights([np.full((1, 1, 3, 1), 0.1, "float32")])
+    predictor = Predictor(PairedHeatmapModel(network, rcc=None))
+    frame = lamps(240, 320, [(200, 150)] * 3, 12)
+    found = search(predictor, frame)
+    np.testing.assert_allclose(found.keypoints[0, 0, :2], [200, 150], atol=2)
+    assert found.boxes[0, 2] >= 320 / 3 - 1
+    tracker = Tracker(predictor, [160, 110, 80, 80], search_every=0)
+    assert [tracker(frame).boxes[0, 2] for _ in range(5)] == [100] * 5
