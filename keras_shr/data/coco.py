@@ -15,9 +15,9 @@ class COCOReader(Reader):
 
     The annotation's box is made square around its middle, `padding` times its longer side, and
     cropped. Crowds (`iscrowd`) and annotations without a labelled keypoint are left out; those of
-    one file are one group. Names and bones come from the category; keypoints whose names differ in left and right are each other's
-    mirror image. Visibility is kept; a keypoint's integer position is a pixel's centre, while
-    boxes are measured from the picture's corner, as COCO does.
+    one file are one group. Names and bones come from the category; keypoints whose names differ in
+    left and right are each other's mirror image. Visibility is kept; a keypoint's integer position
+    is a pixel's centre, while boxes are measured from the picture's corner, as COCO does.
 
     Args:
         annotations: the JSON file.
