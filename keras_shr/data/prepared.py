@@ -60,7 +60,7 @@ class PreparedReader(Reader):
         data, where = self._message(index)
         return decode_record(data, len(self.skeleton), where, self.size)
 
-    def _message(self, index):
+    def _message(self, index) -> tuple[bytes, str]:
         """A record as it is stored, and where, for errors."""
         number = bisect_right(self._starts, index) - 1
         shard = self.manifest.shards[number]

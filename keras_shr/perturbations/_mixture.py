@@ -168,7 +168,7 @@ def perturb_kind(images, kind, severity, seed, force=False) -> Tensor:
     severity = ops.broadcast_to(severity, (ops.shape(images)[0],))
     pixels = _to_float(images)
     if images.shape[0] == 0:  # not every operation of a backend takes no images
-        return images
+        return _from_float(pixels, images)
     return _from_float(_run(NATIVE[kind], pixels, severity, seed), images)
 
 
