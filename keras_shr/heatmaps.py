@@ -14,10 +14,14 @@ DISTANCES = ("chessboard", "euclidean", "cityblock")
 """What `highly_differentiated_heatmap` takes as `metric`."""
 DECODERS = ("argmax", "dark", "centroid")
 """What `decode` takes as `method`."""
+_REACH = 0.501  # from a pixel's centre to its edge, with float32's rounding of crops
 
 
 def in_frame(keypoints, size) -> Tensor:
-    """Which keypoints are labelled, finite and nearest to a pixel of a `size` grid.
+    """Which keypoints are labelled, finite and on a `size` grid: from -0.5 to `size` - 0.5, the
+    outer edges of its first and last pixel, both included.
+
+    A crop that just reaches its farthest keypoint has it on one of these edges.
 
     Args:
         keypoints: `(..., keypoints, 3)` in the grid's pixels.
@@ -28,7 +32,8 @@ def in_frame(keypoints, size) -> Tensor:
     """
     keypoints = ops.convert_to_tensor(keypoints, "float32")
     x, y, visibility = keypoints[..., 0], keypoints[..., 1], keypoints[..., 2]
-    inside = (x >= -0.5) & (x < size[1] - 0.5) & (y >= -0.5) & (y < size[0] - 0.5)
+    right, bottom = size[1] - 1 + _REACH, size[0] - 1 + _REACH
+    inside = (x >= -_REACH) & (x <= right) & (y >= -_REACH) & (y <= bottom)
     return inside & (visibility > 0)  # a comparison with NaN is false
 
 
@@ -73,7 +78,8 @@ def _offsets(keypoints, size, centre):
     x = ops.where(valid, keypoints[..., 0], 0.0)
     y = ops.where(valid, keypoints[..., 1], 0.0)
     if centre == "pixel":
-        x, y = ops.floor(x + 0.5), ops.floor(y + 0.5)
+        x = ops.clip(ops.floor(x + 0.5), 0, size[1] - 1)  # an edge belongs to its pixel
+        y = ops.clip(ops.floor(y + 0.5), 0, size[0] - 1)
     columns = ops.reshape(ops.arange(size[1], dtype="float32"), (1, 1, size[1], 1))
     rows = ops.reshape(ops.arange(size[0], dtype="float32"), (1, size[0], 1, 1))
     dx = columns - x[:, None, None, :]
@@ -115,7 +121,7 @@ def highly_differentiated_heatmap(
 
     Args:
         keypoints: `(batch, keypoints, 3)` in heatmap pixels; the centre is the nearest pixel,
-            `floor(x + 0.5)`.
+            `floor(x + 0.5)`, on the far edge the last one.
         heatmap_size: `(height, width)`.
         alpha: decay for each pixel of distance, between 0 and 1.
         threshold: largest distance with a value, in heatmap pixels.

@@ -8,9 +8,21 @@ def gaussian(size, x, y, sigma):
     return np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / (2 * sigma**2))
 
 
+def in_frame(size, x, y):
+    """From edge to edge of the pixels, a thousandth of one for rounding."""
+    low, right, bottom = -0.5 - 1e-3, size[1] - 0.5 + 1e-3, size[0] - 0.5 + 1e-3
+    return low <= x <= right and low <= y <= bottom
+
+
+def nearest_pixel(size, x, y):
+    """Its x and y; a point on the far edge belongs to the last one."""
+    return [min(max(np.floor(v + 0.5), 0), s - 1) for v, s in zip((x, y), size[::-1], strict=True)]
+
+
 def highly_differentiated(size, x, y, alpha=0.7, threshold=8, metric="chessboard"):
     rows, columns = np.mgrid[: size[0], : size[1]].astype("float64")
-    dx, dy = abs(columns - np.floor(x + 0.5)), abs(rows - np.floor(y + 0.5))
+    column, row = nearest_pixel(size, x, y)
+    dx, dy = abs(columns - column), abs(rows - row)
     distance = {
         "chessboard": np.maximum(dx, dy),
         "cityblock": dx + dy,

@@ -19,8 +19,8 @@ def numpy(tensor):
 @st.composite
 def keypoint_in(draw, margin=0.0):
     size = draw(SIZES)
-    x = draw(st.floats(-0.49 + margin, size[1] - 0.51 - margin))
-    y = draw(st.floats(-0.49 + margin, size[0] - 0.51 - margin))
+    x = draw(st.floats(-0.5 + margin, size[1] - 0.5 - margin))
+    y = draw(st.floats(-0.5 + margin, size[0] - 0.5 - margin))
     return size, x, y
 
 
@@ -56,7 +56,7 @@ def test_weights_of_the_default_target_sum_to_the_known_value():
     [
         [5, 5, 0],
         [-0.6, 5, 2],
-        [5, 31.5, 2],
+        [5, 31.6, 2],
         [np.nan, 5, 2],
         [5, np.nan, 2],
         [np.inf, 5, 2],
@@ -90,7 +90,7 @@ def test_only_keypoints_in_the_frame_count(points, visibility, size):
     found = numpy(heatmaps.only_in_frame(keypoints, size))
     np.testing.assert_array_equal(found[:, :2], points)
     for (x, y), before, after in zip(points, visibility, found[:, 2], strict=True):
-        inside = -0.5 <= x < size[1] - 0.5 and -0.5 <= y < size[0] - 0.5
+        inside = oracles.in_frame(size, x, y)
         assert after == (before if inside else 0)
 
 
@@ -105,7 +105,27 @@ def test_argmax_finds_the_nearest_pixel(case, metric):
     size, x, y = (case[0], *np.float32(case[1:]))
     target = heatmaps.highly_differentiated_heatmap([[[x, y, 2]]], size, metric=metric)
     got = numpy(heatmaps.decode(target))[0, 0]
-    np.testing.assert_array_equal(got[:2], [np.floor(x + 0.5), np.floor(y + 0.5)])
+    np.testing.assert_array_equal(got[:2], oracles.nearest_pixel(size, x, y))
+
+
+@pytest.mark.parametrize(
+    "make", [heatmaps.gaussian_heatmap, heatmaps.highly_differentiated_heatmap]
+)
+@pytest.mark.parametrize("size", [(256, 256), (64, 48), (8, 8)])
+def test_a_keypoint_on_an_edge_of_the_grid_counts_on_either_side(make, size):
+    """As the crop's farthest keypoint is in RHD and STB, and in boxes that are tight round it."""
+    last = np.array(size[::-1], "float32") - 1
+    for rounding in (-9e-4, 0, 9e-4):
+        near, far = -0.5 + rounding, last + 0.5 + rounding
+        points = np.array([[near, near], [near, far[1]], [far[0], near], far], "float32")
+        keypoints = np.concatenate([points, np.full((4, 1), 2, "float32")], 1)[None]
+        np.testing.assert_array_equal(numpy(heatmaps.only_in_frame(keypoints, size)), keypoints)
+        got = numpy(heatmaps.decode(make(keypoints, size)))[0]
+        np.testing.assert_array_equal(got[:, :2], [[0, 0], [0, last[1]], [last[0], 0], last])
+        assert (got[:, 2] > 0).all()
+    outside = np.array([[[*(last + 0.502), 2], [-0.502, 1, 2], [1, last[1] + 0.502, 2]]], "float32")
+    assert not numpy(heatmaps.in_frame(outside, size)).any()
+    assert not numpy(make(outside, size)).any()
 
 
 @given(keypoint_in(margin=4.0), st.floats(1.2, 2.5))

@@ -14,10 +14,10 @@ class COCOReader(Reader):
     """One record for each annotation of a COCO keypoint file.
 
     The annotation's box is made square around its middle, `padding` times its longer side, and
-    cropped. Crowds (`iscrowd`) and annotations without a labelled keypoint are left out. Names and
-    bones come from the category; keypoints whose names differ in left and right are each other's
-    mirror image. Visibility is kept; a keypoint's integer position is a pixel's centre, while
-    boxes are measured from the picture's corner, as COCO does.
+    cropped. Crowds (`iscrowd`) and annotations without a labelled keypoint are left out; those of
+    one file are one group. Names and bones come from the category; keypoints whose names differ in
+    left and right are each other's mirror image. Visibility is kept; a keypoint's integer position
+    is a pixel's centre, while boxes are measured from the picture's corner, as COCO does.
 
     Args:
         annotations: the JSON file.
@@ -56,7 +56,8 @@ class COCOReader(Reader):
         for number, annotation in enumerate(content["annotations"]):
             if annotation.get("category_id") != chosen["id"] or annotation.get("iscrowd"):
                 continue
-            if not annotation.get("num_keypoints", "keypoints" in annotation):
+            # Keypoints speak for themselves: tools leave their number at 0 or null.
+            if not annotation.get("keypoints") and not annotation.get("num_keypoints"):
                 continue
             name = annotation.get("id", f"number {number}")
             where = f"{path} (annotation {_plain(name)})"
@@ -94,7 +95,7 @@ class COCOReader(Reader):
             )
         x, y, width, height = rectangle
         box = SquareBox.of_rectangle(x, y, width, height, self.padding)
-        group = str(_plain(picture.get("id", "")))
+        group = f"file:{picture['file_name']}"  # two 'images' may be one picture
         return self._cut(index, path, image, box, keypoints, group)
 
 

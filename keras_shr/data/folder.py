@@ -31,7 +31,8 @@ class FolderReader(Reader):
 
     `file` is relative to the folder. A keypoint is `[x, y]` (seen) or `[x, y, v]`, an integer
     being a pixel's centre. `split`, `group` (person or sequence) and `box` are optional, other keys
-    are not looked at. A line without a `split` belongs to the split "train". With a
+    are not looked at. A line without a `split` belongs to the split "train", one without a `group`
+    to that of the picture's other lines. With a
     `box` `[x, y, width, height]` the square around it, times `padding`, is cropped; otherwise the
     whole picture is used, a picture that is not square being filled up with black.
 
@@ -42,7 +43,7 @@ class FolderReader(Reader):
         subset: keep only files in these sub-folders (the first part of `file`).
         size: height and width of the crops in pixels.
         visibility: what `v` means. `"coco"`: 0 no label, 1 hidden, 2 seen. `"flag"`: 0 no label,
-            1 seen. `"auto"`: `"coco"` if the index has a 2 anywhere, else `"flag"`.
+            1 seen. `"auto"`: `"coco"` if the index has a 2 as a `v`, else `"flag"`.
         padding: factor on the longer side of `box`.
         max_pixels: refuse pictures with more pixels than this, before they are decoded.
 
@@ -51,8 +52,8 @@ class FolderReader(Reader):
 
     Raises:
         MissingPartError: no line has the `split`.
-        DataError: naming the line of the index, or the picture, that is not as above, or a key that
-            looks like a misspelt one.
+        DataError: naming the line of the index, or the picture, that is not as above, a key that
+            looks like a misspelt one, or a picture with two groups.
     """
 
     kind = "folder"
@@ -80,21 +81,24 @@ class FolderReader(Reader):
             for line, e in entries
         ]
         if visibility == "auto":
-            visibility = "coco" if any((k[:, 2] == 2).any() for k in labels) else "flag"
+            written = (k for (_, e), k in zip(entries, labels, strict=True) if _has_v(e))
+            visibility = "coco" if any((k[:, 2] == 2).any() for k in written) else "flag"
         self._normalised = in_one_pixel(np.stack(labels))
+        groups_of = _groups_of_files(self.root / INDEX, entries)
         self._records, self._lines, ids, splits = [], [], [], set()
         seen: Counter = Counter()
         for (line, entry), keypoints in zip(entries, labels, strict=True):
             if split is not None and _split(entry) != split:
                 continue
-            if groups is not None and _group(entry) not in groups:
+            file = entry["file"]
+            group = groups_of.get(file, "")
+            if groups is not None and group not in groups:
                 continue
-            if subset is not None and Path(entry["file"]).parts[0] not in subset:
+            if subset is not None and Path(file).parts[0] not in subset:
                 continue
             if visibility == "flag":
                 keypoints[keypoints[:, 2] > 0, 2] = 2
-            file = entry["file"]
-            self._records.append((file, entry.get("box"), _group(entry), keypoints))
+            self._records.append((file, entry.get("box"), group, keypoints))
             self._lines.append(line)
             splits.add(_split(entry))
             seen[file] += 1  # several hands of one picture are several lines
@@ -148,6 +152,24 @@ def _split(entry):
 def _group(entry):
     group = entry.get("group")
     return "" if group is None else str(group)
+
+
+def _groups_of_files(path, entries):
+    """File → the group that its lines name; those that name none share it."""
+    found: dict = {}
+    for line, entry in entries:
+        group, file = _group(entry), entry["file"]
+        if group and found.setdefault(file, group) != group:
+            raise DataError(
+                f"{path}:{line} (record {file}): group is {shown(group)}, but another line of this "
+                f"file has {shown(found[file])}; one picture needs one group"
+            )
+    return found
+
+
+def _has_v(entry):
+    """Whether a line that was checked says what is visible."""
+    return len(entry["keypoints"][0]) == 3
 
 
 def _names(value):

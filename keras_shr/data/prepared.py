@@ -51,7 +51,17 @@ class PreparedReader(Reader):
             manifest.options,
         )
 
+    def groups(self) -> list[str]:
+        """The group of each record, as `Record` has it; no picture is decoded."""
+        count = len(self.skeleton)
+        return [_parsed(*self._message(index), count)[3] for index in range(len(self))]
+
     def _read(self, index):
+        data, where = self._message(index)
+        return decode_record(data, len(self.skeleton), where, self.size)
+
+    def _message(self, index) -> tuple[bytes, str]:
+        """A record as it is stored, and where, for errors."""
         number = bisect_right(self._starts, index) - 1
         shard = self.manifest.shards[number]
         path = self.root / shard.file
@@ -61,23 +71,12 @@ class PreparedReader(Reader):
         offset = self._offsets[number][row]
         with path.open("rb") as stream:
             data = read_record(stream, offset, path, row, verify=False)
-        where = f"{path}: record {row} at byte {offset}"
-        return decode_record(data, len(self.skeleton), where, self.size)
+        return data, f"{path}: record {row} at byte {offset}"
 
 
 def decode_record(data: bytes, count: int, where: str, size: int) -> Record:
     """The inverse of `prepare.encode_record`; `where` names shard, record and byte in errors."""
-    try:
-        features = decode_example(data)
-        image, keypoints, record, group = (
-            _feature(features, name, kind) for name, kind in _FEATURES.items()
-        )
-        record, group = record.decode(), group.decode()
-        if keypoints.size != 3 * count:
-            raise ValueError(f"{keypoints.size} numbers as keypoints, expected {3 * count}")
-    except ValueError as error:
-        reason = first_line(error)
-        raise DataError(f"{where} is no record of schema version 1 ({reason})") from None
+    image, keypoints, record, group = _parsed(data, where, count)
     where = f"{where} ({shown(record)})"
     pixels = decode_image(image, where, max_pixels=size * size)
     if pixels.shape != (size, size, 3):
@@ -87,6 +86,21 @@ def decode_record(data: bytes, count: int, where: str, size: int) -> Record:
     # Crops may magnify what was as far away as a reader takes.
     points = clean_keypoints(keypoints.reshape(-1, 3), count, where, FARTHEST * size)
     return Record(pixels, points, record, group)
+
+
+def _parsed(data, where, count):
+    """The image (encoded), keypoints, id and group of a record."""
+    try:
+        features = decode_example(data)
+        image, keypoints, record, group = (
+            _feature(features, name, kind) for name, kind in _FEATURES.items()
+        )
+        if keypoints.size != 3 * count:
+            raise ValueError(f"{keypoints.size} numbers as keypoints, expected {3 * count}")
+        return image, keypoints, record.decode(), group.decode()
+    except ValueError as error:
+        reason = first_line(error)
+        raise DataError(f"{where} is no record of schema version 1 ({reason})") from None
 
 
 _FEATURES = {"image": bytes, "keypoints": np.ndarray, "id": bytes, "group": bytes}

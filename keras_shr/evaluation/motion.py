@@ -14,9 +14,14 @@ _DRAWS = 500
 
 
 def clips_of(groups) -> dict:
-    """Group → the indices of its frames, for each group of three frames or more."""
+    """Group → the indices of its frames, for each group of three frames or more.
+
+    Pictures without a group are no clip, and neither are a reader's `"file:..."`, several hands of
+    one picture.
+    """
     names = np.array(groups)
-    found = {name: np.flatnonzero(names == name) for name in dict.fromkeys(groups)}
+    films = [name for name in dict.fromkeys(groups) if name and not name.startswith("file:")]
+    found = {name: np.flatnonzero(names == name) for name in films}
     return {name: frames for name, frames in found.items() if len(frames) > 2}
 
 

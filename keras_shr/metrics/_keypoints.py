@@ -32,7 +32,7 @@ def point_distances(first, second, scale=1.0, worst=WORST_DISTANCE):
     """
     first, second = as_float(first), as_float(second)
     check_same_points(first, second)
-    difference = (first[..., :2] - second[..., :2]) * scale
+    difference = (first[..., :2] - second[..., :2]) * check_scale(scale)
     square = ops.sum(difference * difference, axis=-1)
     finite = ops.isfinite(square)
     root = ops.sqrt(ops.where(finite, square, ops.zeros_like(square)))

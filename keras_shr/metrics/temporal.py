@@ -10,6 +10,7 @@ from keras import ops
 from keras_shr._typing import Tensor
 from keras_shr.errors import KerasShrError
 from keras_shr.metrics._arrays import as_float, check_keypoints
+from keras_shr.metrics._keypoints import check_scale
 
 
 def acceleration(track, *, scale=1.0) -> Tensor:
@@ -26,7 +27,7 @@ def acceleration(track, *, scale=1.0) -> Tensor:
         px per frame², `(frames - 2, keypoints)`.
     """
     points = _points("track", track, 3)
-    return _length(points[2:] - 2 * points[1:-1] + points[:-2]) * scale
+    return _length(points[2:] - 2 * points[1:-1] + points[:-2], scale)
 
 
 def jitter(track, labels, *, scale=1.0) -> Tensor:
@@ -49,7 +50,7 @@ def jitter(track, labels, *, scale=1.0) -> Tensor:
             "of the same frames and keypoints"
         )
     offset = points - truth
-    return _length(offset[1:] - offset[:-1]) * scale
+    return _length(offset[1:] - offset[:-1], scale)
 
 
 def path_deviation(track, *, scale=1.0, window=5) -> Tensor:
@@ -77,7 +78,7 @@ def path_deviation(track, *, scale=1.0, window=5) -> Tensor:
     count = points.shape[0] - window + 1
     middle = points[window // 2 : window // 2 + count]  # its place adds nothing but rounding
     parts = [float(w) * (points[i : i + count] - middle) for i, w in enumerate(weights)]
-    return _length(sum(parts[1:], parts[0])) * scale
+    return _length(sum(parts[1:], parts[0]), scale)
 
 
 def _points(what, values, least):
@@ -88,5 +89,5 @@ def _points(what, values, least):
     return values[..., :2]
 
 
-def _length(vectors):
-    return ops.sqrt(ops.sum(vectors * vectors, axis=-1))
+def _length(vectors, scale):
+    return ops.sqrt(ops.sum(vectors * vectors, axis=-1)) * check_scale(scale)

@@ -166,7 +166,10 @@ def perturb_kind(images, kind, severity, seed, force=False) -> Tensor:
         check_severities(severity if np.ndim(severity) else (severity,))
     severity = ops.cast(ops.convert_to_tensor(severity), "int32")
     severity = ops.broadcast_to(severity, (ops.shape(images)[0],))
-    return _from_float(_run(NATIVE[kind], _to_float(images), severity, seed), images)
+    pixels = _to_float(images)
+    if images.shape[0] == 0:  # not every operation of a backend takes no images
+        return _from_float(pixels, images)
+    return _from_float(_run(NATIVE[kind], pixels, severity, seed), images)
 
 
 def _run(perturbation, images, severity, seed):

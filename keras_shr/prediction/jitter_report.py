@@ -100,7 +100,9 @@ def load_clips(source, seconds=None) -> list[Clip]:
         clips = [_first(clip, int(seconds * clip.frequency)) for clip in clips]
     clips = [clip for clip in clips if len(clip.frames) > 2]
     if not clips:
-        raise DataError(f"{source}: no clip of three frames or more")
+        raise DataError(
+            f"{source}: no clip of three frames or more (frames of one film need one 'group')"
+        )
     return clips
 
 

@@ -156,8 +156,8 @@ def _check_video(frames, sets):
             )
     if not clips_of(frames.groups):
         raise KerasShrError(
-            f"the video {frames.name} has no clip of three frames or more (frames of one 'group' "
-            "are a clip)"
+            f"the video {frames.name} has no clip of three frames or more (frames of one film "
+            "need one 'group')"
         )
 
 

@@ -276,20 +276,33 @@ def _load(config, reader, validation, streamed, workers):
 
 
 def _held_out_shards(reader, config, workers):
-    """How many shards to train on, and the records of the others for validation.
+    """How many shards to train on, and records of the others for validation.
 
-    Shards hold records in the reader's order, so a sequence is cut once at the most.
+    The last shards are held out, until they have enough records of groups that none of the others
+    has. What is left of a group that is trained on is in neither part.
     """
+    groups = reader.groups()
+    grouped = len(set(groups)) > 1
+    names = own_groups(groups) if grouped else range(len(reader))
+    begins: dict = {}  # group → its first record
+    first_ones = np.array([begins.setdefault(name, i) for i, name in enumerate(names)])
     wanted = max(1, round(config.validation_share * len(reader)))
-    kept, held = list(reader.manifest.shards), 0
-    while held < wanted:
-        held += kept.pop().records
+    kept, used, held = list(reader.manifest.shards), len(reader), np.array([], int)
+    while kept and len(held) < wanted:
+        used -= kept.pop().records
+        held = np.flatnonzero(first_ones >= used)
+    if grouped and 2 * used < len(reader):  # the larger part is for training
+        raise KerasShrError(
+            f"{reader.root}: the last of its {len(reader.manifest.shards)} shards have too few "
+            "whole groups (persons, sequences) to hold out; prepare a part to validate on, or "
+            "prepare it again with the records in the order of their groups and more --shards"
+        )
     if not kept:
         raise KerasShrError(
             f"{reader.root}: {len(reader.manifest.shards)} shards are too few to hold one out; "
             "set validation=..., or prepare it again with more --shards"
         )
-    part = PartReader(reader, range(len(reader) - held, len(reader)))
+    part = PartReader(reader, held)
     return len(kept), load_arrays(part, workers, limit=config.validation_limit)
 
 

@@ -127,6 +127,55 @@ def test_folder_visibility_as_a_flag_or_as_coco_has_it(tmp_path):
     np.testing.assert_array_equal(FolderReader(pairs)[0].keypoints[:, 2], [2, 2])
 
 
+def test_a_keypoint_without_v_does_not_make_the_others_hidden(tmp_path):
+    pair, flag = {"keypoints": [[1, 2], [3, 4]]}, {"keypoints": [[1, 2, 1], [3, 4, 0]]}
+    reader = FolderReader(_write(tmp_path / "x", pair, flag))
+    assert [r.keypoints[:, 2].tolist() for r in reader] == [[2, 2], [2, 0]]
+    reader = FolderReader(_write(tmp_path / "y", pair, flag, {"keypoints": [[1, 2, 2]] * 2}))
+    assert [r.keypoints[:, 2].tolist() for r in reader] == [[2, 2], [1, 0], [2, 2]]
+
+
+def test_lines_of_one_file_share_one_group(tmp_path):
+    point = {"keypoints": [[1, 2]]}
+    root = _write(tmp_path, point, point | {"group": "p1", "split": "val"}, point | {"group": "p1"})
+    assert [r.group for r in FolderReader(root)] == ["p1"] * 3
+    assert [r.group for r in FolderReader(root, "train")] == ["p1"] * 2
+    assert len(FolderReader(root, groups="p1")) == 3
+    root = _write(tmp_path, point, point | {"group": "p1"}, point | {"group": 2})
+    message = (
+        r"index.jsonl:3 \(record p.png\): group is '2', but another line of this file has 'p1'"
+    )
+    with pytest.raises(DataError, match=message):
+        FolderReader(root, "train")
+
+
+def test_annotations_of_one_file_share_one_group(coco_root):
+    def twice(content):
+        content["images"].append(content["images"][0] | {"id": 70})
+        next(a for a in content["annotations"] if a["id"] == 14).update(image_id=70)
+
+    _coco(coco_root, twice)
+    reader = COCOReader(coco_root / "person.json", coco_root / "pictures")
+    assert [(r.id, r.group) for r in reader] == [
+        ("a.png#11", "file:a.png"),
+        ("a.png#14", "file:a.png"),
+    ]
+
+
+@pytest.mark.parametrize("number", [0, None, 3])
+def test_labels_count_whatever_num_keypoints_says(coco_root, number):
+    _coco(coco_root, _annotation(num_keypoints=number))
+    reader = COCOReader(coco_root / "person.json", coco_root / "pictures")
+    assert reader.ids == ["a.png#11", "a.png#14"]
+
+
+@pytest.mark.parametrize("values", [[0] * 9, [], None])
+def test_annotations_without_a_label_are_left_out(coco_root, values):
+    _coco(coco_root, _annotation(num_keypoints=0, keypoints=values))
+    reader = COCOReader(coco_root / "person.json", coco_root / "pictures")
+    assert reader.ids == ["a.png#14"]
+
+
 def test_folder_skeletons(tmp_path):
     root = _write(tmp_path, {"keypoints": [[1, 2]] * 21})
     assert FolderReader(root).skeleton is HAND_21

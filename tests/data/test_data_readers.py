@@ -64,7 +64,9 @@ CASES = {
     ),
     "folder": (lambda r, **o: FolderReader(r.getfixturevalue("folder_root"), **o), 0, 3),
     "folder-wide": (
-        lambda r, **o: FolderReader(r.getfixturevalue("folder_root"), groups="2", **o),
+        lambda r, **o: FolderReader(
+            r.getfixturevalue("folder_root"), split="train", groups="2", **o
+        ),
         0,
         1,
     ),

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from keras_shr.data import RHDReader, STBReader
+from keras_shr.data.base import place_in_crop
 from keras_shr.data.hand_crop import hand_box
 from keras_shr.errors import DataError
+from keras_shr.heatmaps import in_frame
 from keras_shr.skeletons import HAND_21
 from tests.small_sets import RHD_LEFT, RHD_RIGHT, STB_HAND, save
 
@@ -59,6 +61,16 @@ def test_hand_box_clips_and_survives_no_visible_keypoint():
     keypoints[:, 2] = 1
     assert hand_box(keypoints).side == 200
     assert hand_box(keypoints)[:2] == (0.5, 0.5)
+
+
+def test_a_hand_counts_whole_in_its_own_crop():
+    """The farthest keypoint as well, whichever side of the crop it lies on."""
+    rng = np.random.default_rng(0)
+    hands = np.full((200, 21, 3), 2, "float32")
+    hands[..., :2] = rng.uniform(100, 340, (200, 21, 2))
+    for size in (64, 256):
+        placed = np.array([place_in_crop(hand, hand_box(hand), size) for hand in hands])
+        assert np.asarray(in_frame(placed, (size, size))).all()
 
 
 def _change(root, function):

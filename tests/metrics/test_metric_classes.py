@@ -192,6 +192,21 @@ def test_a_scale_is_above_0(make, scale):
         make(scale=scale)
 
 
+@pytest.mark.parametrize("scale", [0, -2.0, float("nan"), np.ones((2, 1, 1)), "2"], ids=str)
+def test_a_scale_of_the_functions_is_above_0_too(scale):
+    points = np.arange(24.0).reshape(4, 3, 2)
+    calls = (
+        lambda: metrics.keypoint_auc(points, points + 100, scale=scale),
+        lambda: metrics.nme(np.full((4, 3, 3), points[..., :1]), points, 5, scale=scale),
+        lambda: metrics.ruc(points, points + 100, scale=scale),
+        lambda: metrics.acceleration(points, scale=scale),
+        lambda: metrics.jitter(points, points, scale=scale),
+    )
+    for call in calls:
+        with pytest.raises(KerasShrError, match=r"(?s)scale is .*, expected a number > 0"):
+            call()
+
+
 def test_a_curve_before_the_first_update_is_no_value():
     metric = metrics.KeypointAUC("hand3d")
     metric.reset_state()

@@ -18,8 +18,7 @@ def target_map(point, model):
     """The target of one keypoint in image pixels, or None where there is none."""
     size, image_size = model.heatmap_size, model.image_size
     x, y = ((point[i] + 0.5) * size[1 - i] / image_size[1 - i] - 0.5 for i in (0, 1))
-    inside = -0.5 <= x < size[1] - 0.5 and -0.5 <= y < size[0] - 0.5
-    if not (point[2] >= model.min_visibility and inside):
+    if not (point[2] >= model.min_visibility and oracles.in_frame(size, x, y)):
         return None
     if model.target == "gaussian":
         return oracles.gaussian(size, x, y, **{"sigma": 2.0} | model.target_options)

@@ -257,7 +257,13 @@ def test_severities_of_one_kind_are_checked(severity):
 def test_empty_batch_stays_empty():
     empty = images_of(1)[:0]
     assert perturb(empty, 0).shape == (0, 32, 40, 3)
-    assert perturb_kind(empty, "contrast", 3, 0).shape == (0, 32, 40, 3)
+
+
+@pytest.mark.parametrize("kind", NATIVE)
+def test_an_empty_batch_of_any_kind_stays_empty(kind):
+    empty = images_of(1)[:0]
+    found = perturb_kind(empty, kind, 3, 0, force=True)
+    assert (found.shape, np.asarray(found).dtype) == (empty.shape, empty.dtype)
 
 
 @pytest.mark.skipif(not TENSORFLOW, reason="JAX shapes are always known")

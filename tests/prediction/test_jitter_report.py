@@ -1,16 +1,18 @@
 """Jitter of models whose answers are known."""
 
 import csv
+import json
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
 from prediction_helpers import SKELETON, cut_off_film, lamp_model, lamps
 
 from keras_shr.cli import main
 from keras_shr.data.records import KeypointData
 from keras_shr.errors import DataError, KerasShrError
-from keras_shr.evaluation.motion import motion_rows
+from keras_shr.evaluation.motion import clips_of, motion_rows
 from keras_shr.prediction import jitter_report as module
 from keras_shr.prediction import sources
 from keras_shr.prediction.jitter_report import Clip, filtered, jitter_report, load_clips
@@ -123,6 +125,17 @@ def test_clips_of_each_source(tmp_path, monkeypatch):
     for wrong in (0, -1, float("nan")):
         with pytest.raises(KerasShrError, match="it must be above 0"):
             load_clips("frames", seconds=wrong)
+
+
+def test_pictures_without_a_group_are_no_film(tmp_path):
+    """Nor are the hands of one photograph, whose group its reader made."""
+    found = clips_of(["a"] * 3 + [""] * 4 + ["file:b.png"] * 3 + ["c"] * 2)
+    assert {name: frames.tolist() for name, frames in found.items()} == {"a": [0, 1, 2]}
+    Image.new("RGB", (40, 40)).save(tmp_path / "a.png")
+    line = json.dumps({"file": "a.png", "keypoints": [[1, 2]]})
+    (tmp_path / "index.jsonl").write_text("\n".join([line] * 3))
+    with pytest.raises(DataError, match=r"no clip .* \(frames of one film need one 'group'\)"):
+        load_clips(f"folder:{tmp_path}")
 
 
 def test_models_on_a_film_are_measured_by_one_crop(monkeypatch):

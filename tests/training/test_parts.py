@@ -6,12 +6,19 @@ import numpy as np
 import pytest
 
 from keras_shr.cli import main
-from keras_shr.data import FolderReader, KeypointData, STBReader, load_arrays, prepare
+from keras_shr.data import (
+    FolderReader,
+    KeypointData,
+    PreparedReader,
+    STBReader,
+    load_arrays,
+    prepare,
+)
 from keras_shr.errors import DataError, KerasShrError, MissingPartError
 from keras_shr.skeletons import Skeleton
 from keras_shr.training import Config, run, train
 from keras_shr.training.parts import open_parts
-from keras_shr.training.run import hold_out
+from keras_shr.training.run import _held_out_shards, hold_out
 from tests.small_sets import grey_picture, make_coco, make_rhd, make_stb, save
 
 
@@ -64,12 +71,14 @@ def test_hands_of_one_picture_are_held_out_together(tmp_path):
     lines.append({"file": "0.png", "keypoints": [[5.5, 6]] * 21, "group": "mine"})
     (tmp_path / "index.jsonl").write_text("\n".join(map(json.dumps, lines)))
     data = load_arrays(FolderReader(tmp_path, size=32))
-    assert data.groups[-1] == "mine"
+    assert [g for g, i in zip(data.groups, data.ids, strict=True) if i[:5] == "0.png"] == [
+        "mine"
+    ] * 3
     config = Config(data=str(tmp_path), image_size=32, validation_share=0.3)
     training, validation = hold_out(data, config)
-    pictures = [{i.split("#")[0] for i in part.ids[:-1]} for part in (training, validation)]
+    pictures = [{i.split("#")[0] for i in part.ids} for part in (training, validation)]
     assert len(validation) >= 4
-    assert not pictures[0] & pictures[1] - {"0.png"}
+    assert not pictures[0] & pictures[1]
 
 
 def test_a_limit_of_validation_images_takes_them_from_all_over(tmp_path):
@@ -209,3 +218,43 @@ def test_records_without_a_group_are_no_group(seed):
     assert 6 <= len(validation) <= 7
     assert "" in set(validation.groups) & set(training.groups)
     assert not {"a", "b"} & set(validation.groups) & set(training.groups)
+
+
+def in_shards(root, groups, shards):
+    """A prepared set of one picture for each group, in this order."""
+    lines = []
+    for number, group in enumerate(groups):
+        save(root / "hands" / f"{number}.png", grey_picture(16, 16))
+        line = {"file": f"{number}.png", "keypoints": [[5.5, 6]] * 21, "group": group}
+        lines.append(json.dumps(line))
+    (root / "hands" / "index.jsonl").write_text("\n".join(lines))
+    prepare(FolderReader(root / "hands", size=16), root / "prepared", shards=shards)
+    return PreparedReader(root / "prepared")
+
+
+def test_shards_are_held_out_in_whole_groups(tmp_path):
+    groups = ["a"] * 9 + ["b"] * 5 + ["c"] * 3 + ["d"] * 3 + [None] * 2
+    reader = in_shards(tmp_path, groups, 11)
+    for share, kept, held in (
+        (0.1, 10, [20, 21]),
+        (0.2, 8, [17, 18, 19, 20, 21]),  # 16 is a c, whose others are trained on
+        (0.3, 7, [14, 15, 16, 17, 18, 19, 20, 21]),
+    ):
+        shards, validation = _held_out_shards(reader, Config(validation_share=share), 1)
+        assert (shards, validation.ids) == (kept, [f"{i}.png" for i in held])
+
+
+@pytest.mark.parametrize("groups", [list("vwxyz") * 4, ["few"] * 4 + ["many"] * 16])
+def test_groups_that_cannot_be_held_out_whole_are_refused(groups, tmp_path):
+    reader = in_shards(tmp_path, groups, 10)
+    with pytest.raises(KerasShrError, match=r"prepared: .*10 shards have too few whole groups"):
+        _held_out_shards(reader, Config(), 1)
+
+
+@pytest.mark.parametrize("group", [None, "one"])
+def test_shards_of_one_group_are_held_out_by_their_number(group, tmp_path):
+    reader = in_shards(tmp_path, [group] * 12, 4)
+    shards, validation = _held_out_shards(reader, Config(validation_share=0.3), 1)
+    assert (shards, validation.ids) == (2, reader.ids[6:])
+    with pytest.raises(KerasShrError, match="4 shards are too few to hold one out"):
+        _held_out_shards(reader, Config(validation_share=0.9), 1)
