@@ -119,8 +119,7 @@ class BackupAndResume(keras.callbacks.Callback):
         self._check_settings(state.get("settings"))
         self._load(self.directory / state["weights"], state.get("sha256"), state["seeds"])
         if self.writes:
-            # A kill can have come before that.
-            self._remove_all_but(state["weights"], *([_RETURNED] if state.get("returned") else []))
+            self._remove_all_but(state["weights"], _RETURNED)  # a kill can have come before that
         self._epochs, self._history = list(state["epochs"]), dict(state["history"])
         self._restored = True
         planned = self.params["epochs"]
@@ -194,7 +193,7 @@ class BackupAndResume(keras.callbacks.Callback):
                 **(ended or {}),
             }
         )
-        self._remove_all_but(name, *([_RETURNED] if ended else []))
+        self._remove_all_but(name, _RETURNED if ended else None)
 
     def _remove_all_but(self, *names):
         """Removes the weights of other epochs, torn ones too."""
