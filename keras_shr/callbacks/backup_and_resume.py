@@ -154,12 +154,12 @@ class BackupAndResume(keras.callbacks.Callback):
         # A callback ended training early: to start the same run again is not to train on.
         elif self.model.stop_training and self._epochs:
             ended = {"stopped_at": self.params["epochs"], "returned": self._save_returned()}
-            if state is None or state["epoch"] != self._epochs[-1] + 1:
+            if self._held is not None:
                 returned = self.model.get_weights()
                 self.model.set_weights(self._held)
                 self._save(self._epochs[-1] + 1, ended)
                 self.model.set_weights(returned)
-            else:
+            elif state is not None:
                 self._write({**state, **ended})
 
     def _save_returned(self):

@@ -285,6 +285,8 @@ def test_a_machine_that_does_not_write_changes_nothing(tmp_path):
     )
     model.fit(*pictures(4), epochs=1, callbacks=callbacks, verbose=0)
     assert not list(tmp_path.iterdir())
+    fit_plain(plain_model(), 9, [early_stopping(), BackupAndResume(tmp_path, writes=False)])
+    assert not list(tmp_path.iterdir())  # nor is there a backup that it could have read
     run(tmp_path, 2)
     folder = tmp_path / "b"
     (folder / ".partial-1-epoch-00003.weights.h5").write_bytes(b"being written")
