@@ -74,12 +74,7 @@ def check_model(model) -> None:
         raise KerasShrError(
             f"stability_weight is {weight!r}; expected a number of at least 0 or a schedule"
         )
-    *sides, channels = model.network.input_shape[1:]
-    if model.perturbations is not None and any(side is not None and side < 32 for side in sides):
-        raise KerasShrError(
-            f"network {model.network.name!r} takes images of {shown(tuple(sides))} px; "
-            "perturbations need 32 or more a side: give perturbations=None"
-        )
+    channels = model.network.input_shape[3]
     if model.perturbations is not None and channels not in _CHANNELS:
         raise KerasShrError(
             f"network {model.network.name!r} takes images of {channels} channels; perturbations "
@@ -87,6 +82,19 @@ def check_model(model) -> None:
         )
     if model.target != "gaussian" or model.rcc is not None:
         _check_logits(model.network, f"target={model.target!r} with rcc={model.rcc!r}")
+
+
+def check_size(model) -> None:
+    """Refuses to train on images that are too small to be perturbed.
+
+    Here rather than in the first step: one that fails there costs a model on JAX its weights.
+    """
+    sides = model.network.input_shape[1:3]
+    if model.perturbations is not None and any(side is not None and side < 32 for side in sides):
+        raise KerasShrError(
+            f"network {model.network.name!r} takes images of {shown(tuple(sides))} px; "
+            "perturbations need 32 or more a side: give perturbations=None"
+        )
 
 
 def _check_logits(network, settings):
@@ -114,7 +122,7 @@ def _ending(output):
 
 
 def _check_own_augmentation(augmentation):
-    """Here rather than in the first step: one that fails there costs a model on JAX its weights."""
+    """As in `check_size`, before the first step."""
     call = augmentation.call if isinstance(augmentation, keras.Layer) else augmentation
     try:
         inspect.signature(call).bind(None, None, seed=None)

@@ -21,7 +21,7 @@ from keras_shr._compile import compiled
 from keras_shr.errors import KerasShrError
 from keras_shr.metrics import KeypointAUC
 from keras_shr.models._checks import check_data, check_images
-from keras_shr.models._setting_checks import check_metrics
+from keras_shr.models._setting_checks import check_metrics, check_size
 from keras_shr.models.optimization import (
     batches_seen,
     count_steps,
@@ -118,6 +118,7 @@ class _Trainer(_Model):
                 "fit(class_weight=...): keypoints have no classes; give sample_weight (batch,) or "
                 f"(batch, {self.num_keypoints})"
             )
+        check_size(self)
         x = check_data(x, y, kwargs.get("sample_weight"), self)
         validation_batch = kwargs.get("validation_batch_size") or batch_size
         # Beside validation_data Keras splits nothing off.
