@@ -121,7 +121,7 @@ def test_older(one, other, older):
 def test_devices():
     found = _devices.devices()
     assert found[-1].kind == "cpu"
-    assert "cores" in found[-1].model
+    assert "core" in found[-1].model
     assert all(device.kind != "cpu" for device in _devices.accelerators())
     for device in found:
         with keras.device(device.name):
