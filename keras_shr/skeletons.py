@@ -146,12 +146,13 @@ def mirror_pairs(names) -> list[tuple[int, int]]:
 
 def sided_keypoints(skeleton) -> set[int]:
     """Indices of the names that say left or right, also where it is no more than one letter."""
-    names = [name.lower() for name in skeleton.keypoints]
     sided = {i for i, name in enumerate(skeleton.keypoints) if _side(name)[0]}
-    for i, name in enumerate(names):
-        others = {f"{name[:at]}r{name[at + 1 :]}" for at, c in enumerate(name) if c == "l"}
-        alike = {j for j, other in enumerate(names) if other in others}
-        sided |= alike | {i for _ in alike}
+    places = {name.lower(): i for i, name in enumerate(skeleton.keypoints)}
+    for name, place in places.items():
+        for at, letter in enumerate(name):
+            counterpart = f"{name[:at]}r{name[at + 1 :]}"
+            if letter == "l" and counterpart in places:
+                sided |= {place, places[counterpart]}
     return sided
 
 

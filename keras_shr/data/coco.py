@@ -5,6 +5,7 @@ from pathlib import Path
 from keras_shr.data.base import Reader, box_numbers, clean_keypoints, digest, whole_number
 from keras_shr.data.images import MAX_PIXELS, SquareBox, read_image
 from keras_shr.data.places import inside
+from keras_shr.data.records import picture_group
 from keras_shr.errors import DataError, first_line, shown
 from keras_shr.files import read_users_json
 from keras_shr.skeletons import Skeleton, mirror_pairs
@@ -95,7 +96,7 @@ class COCOReader(Reader):
             )
         x, y, width, height = rectangle
         box = SquareBox.of_rectangle(x, y, width, height, self.padding)
-        group = f"file:{picture['file_name']}"  # two 'images' may be one picture
+        group = picture_group(picture["file_name"])  # two 'images' may be one picture
         return self._cut(index, path, image, box, keypoints, group)
 
 

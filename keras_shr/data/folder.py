@@ -11,7 +11,7 @@ import numpy as np
 from keras_shr.data.base import Reader, box_numbers, clean_keypoints, digest, whole_number
 from keras_shr.data.images import MAX_PIXELS, SquareBox, read_image
 from keras_shr.data.places import inside, usable_text
-from keras_shr.data.records import in_one_pixel
+from keras_shr.data.records import in_one_pixel, picture_group
 from keras_shr.errors import DataError, KerasShrError, MissingPartError, first_line, shown
 from keras_shr.files import read_users_json
 from keras_shr.skeletons import HAND_21, Skeleton
@@ -105,7 +105,7 @@ class FolderReader(Reader):
             ids.append(file if seen[file] == 1 else f"{file}#{seen[file]}")
         # Hands of one picture belong together, so that none of them is held out beside another.
         self._records = [
-            (file, box, group or (f"file:{file}" if seen[file] > 1 else ""), keypoints)
+            (file, box, group or (picture_group(file) if seen[file] > 1 else ""), keypoints)
             for file, box, group, keypoints in self._records
         ]
         if not ids:

@@ -1,6 +1,7 @@
 """Some records of a data set."""
 
 from keras_shr.data.base import Reader
+from keras_shr.data.records import spread
 
 
 class PartReader(Reader):
@@ -19,6 +20,11 @@ class PartReader(Reader):
             reader.split,
             {"part_of": reader.describe()},
         )
+
+    @classmethod
+    def at_most(cls, reader, limit) -> "PartReader":
+        """At most `limit` records, spread evenly over those of `reader`."""
+        return cls(reader, spread(len(reader), limit))
 
     def labels(self):
         return self._reader.labels()

@@ -19,6 +19,19 @@ def in_one_pixel(keypoints) -> bool:
     return fractions and bool(((labelled >= 0) & (labelled <= 1)).all())
 
 
+_PICTURE = "file:"
+
+
+def picture_group(file) -> str:
+    """The group of the records of one picture, where no other is known."""
+    return f"{_PICTURE}{file}"
+
+
+def is_picture_group(group) -> bool:
+    """Whether a group is no more than one picture."""
+    return group.startswith(_PICTURE)
+
+
 def own_groups(groups) -> list[str]:
     """The groups of records, where each that has none (`""`) is a group of its own."""
     return [group or f"\0{i}" for i, group in enumerate(groups)]

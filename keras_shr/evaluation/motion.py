@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from keras_shr.data.records import is_picture_group
 from keras_shr.evaluation.bootstrap import Bootstrap
 from keras_shr.metrics import acceleration, jitter, path_deviation
 
@@ -16,11 +17,10 @@ _DRAWS = 500
 def clips_of(groups) -> dict:
     """Group → the indices of its frames, for each group of three frames or more.
 
-    Pictures without a group are no clip, and neither are a reader's `"file:..."`, several hands of
-    one picture.
+    Pictures without a group are no clip, and neither are several hands of one picture.
     """
     names = np.array(groups)
-    films = [name for name in dict.fromkeys(groups) if name and not name.startswith("file:")]
+    films = [name for name in dict.fromkeys(groups) if name and not is_picture_group(name)]
     found = {name: np.flatnonzero(names == name) for name in films}
     return {name: frames for name, frames in found.items() if len(frames) > 2}
 

@@ -3,8 +3,9 @@
 import json
 from pathlib import Path
 
-from keras_shr.errors import KerasShrError, first_line, shown
+from keras_shr.errors import DataError, KerasShrError, first_line, shown
 from keras_shr.export.graph import INPUT_DTYPES, INPUT_NAME
+from keras_shr.files import read_users_json
 from keras_shr.heatmaps import CENTROID_RADIUS, default_score_radius
 from keras_shr.skeletons import Skeleton
 
@@ -87,10 +88,10 @@ def check_replaceable(path):
     """
     place = description_path(path)
     try:
-        found = json.loads(place.read_text(encoding="utf-8"))
+        found = read_users_json(place)
     except FileNotFoundError:
         return
-    except (ValueError, RecursionError):
+    except DataError:
         found = None
     if not isinstance(found, dict) or "format_version" not in found:
         raise KerasShrError(

@@ -10,6 +10,7 @@ from keras import layers
 from keras_shr import metrics
 from keras_shr.errors import KerasShrError, shown
 from keras_shr.layers import RandomKeypointAffine, RowColumnCorrelation
+from keras_shr.perturbations.names import SMALLEST
 from keras_shr.skeletons import sided_keypoints
 
 _CHANNELS = (1, 3)  # what perturbations take
@@ -90,10 +91,11 @@ def check_size(model) -> None:
     Here rather than in the first step: one that fails there costs a model on JAX its weights.
     """
     sides = model.network.input_shape[1:3]
-    if model.perturbations is not None and any(side is not None and side < 32 for side in sides):
+    small = any(side is not None and side < SMALLEST for side in sides)
+    if model.perturbations is not None and small:
         raise KerasShrError(
             f"network {model.network.name!r} takes images of {shown(tuple(sides))} px; "
-            "perturbations need 32 or more a side: give perturbations=None"
+            f"perturbations need {SMALLEST} or more a side: give perturbations=None"
         )
 
 
@@ -161,8 +163,9 @@ def check_augmentation(augmentation, skeleton, num_keypoints) -> None:
     if not isinstance(augmentation, RandomKeypointAffine):
         _check_own_augmentation(augmentation)
         return
-    order = augmentation.flip_order
-    if order is not None and len(order) != num_keypoints:
+    unmoved = tuple(range(num_keypoints))
+    order = unmoved if augmentation.flip_order is None else augmentation.flip_order
+    if len(order) != num_keypoints:
         raise KerasShrError(
             f"the augmentation's flip_order has {len(order)} keypoints and the network's output "
             f"{num_keypoints}"
@@ -170,19 +173,19 @@ def check_augmentation(augmentation, skeleton, num_keypoints) -> None:
     if not augmentation.flip or skeleton is None:
         return
     if not skeleton.flip_pairs:
-        mirrored = order not in (None, tuple(range(num_keypoints)))
-        if not mirrored and (sided := sided_keypoints(skeleton)):
+        if order == unmoved and (sided := sided_keypoints(skeleton)):
             raise KerasShrError(
                 f"the augmentation mirrors pictures and skeleton {skeleton.name!r} does not say "
                 f"what becomes of {skeleton.keypoints[min(sided)]!r}; give it flip_pairs, or the "
                 "augmentation flip=0"
             )
         return
-    if (order or tuple(range(num_keypoints))) != skeleton.flip_order:
+    if order != skeleton.flip_order:
         raise KerasShrError(
-            f"the augmentation mirrors pictures with flip_order={order}, but skeleton "
-            f"{skeleton.name!r} has other flip_pairs; give it flip_order=skeleton.flip_order, or "
-            "give the augmentation's keyword arguments alone, as augmentation={}"
+            f"the augmentation mirrors pictures with flip_order={augmentation.flip_order}, but "
+            f"skeleton {skeleton.name!r} has other flip_pairs; give it "
+            "flip_order=skeleton.flip_order, or give the augmentation's keyword arguments alone, "
+            "as augmentation={}"
         )
 
 

@@ -13,6 +13,7 @@ from keras_shr.perturbations import _common as common
 from keras_shr.perturbations._registry import NATIVE
 from keras_shr.perturbations.names import (
     SEVERITIES,
+    SMALLEST,
     TRAINING_PERTURBATIONS,
     check_perturbations,
     check_severities,
@@ -179,7 +180,7 @@ def _run(perturbation, images, severity, seed):
 def _to_float(images):
     """float32 RGB; a grey image as three equal channels, as the reference does."""
     valid = len(images.shape) == 4 and images.shape[-1] in (1, 3)
-    if not valid or min(common.static_size(images)) < 32:
+    if not valid or min(common.static_size(images)) < SMALLEST:
         raise KerasShrError(
             f"images have shape {tuple(images.shape)}; perturbations take (batch, height, width, "
             "channels) with height and width of 32 or more and 3 channels, or 1 for grey"

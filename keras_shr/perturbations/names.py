@@ -30,6 +30,8 @@ EVALUATION_PERTURBATIONS = (
     "speckle_noise",
 )
 """The five kinds that training must not see."""
+SMALLEST = 32
+"""Pixels that a side of a picture must have."""
 ALL_PERTURBATIONS = TRAINING_PERTURBATIONS + EVALUATION_PERTURBATIONS
 """The paper's fifteen."""
 SENSOR_PERTURBATIONS = (

@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 
 from keras_shr.errors import KerasShrError
-from keras_shr.perturbations.names import ALL_PERTURBATIONS, check_severities
+from keras_shr.perturbations.names import ALL_PERTURBATIONS, SMALLEST, check_severities
 
 
 def perturb(image, kind, severity, seed) -> np.ndarray:
@@ -34,7 +34,8 @@ def perturb(image, kind, severity, seed) -> np.ndarray:
     (severity,) = check_severities((severity,))
     image = np.asarray(image)
     shape = image.shape
-    if image.dtype != np.uint8 or len(shape) != 3 or shape[2] not in (1, 3) or min(shape[:2]) < 32:
+    valid = image.dtype == np.uint8 and len(shape) == 3 and shape[2] in (1, 3)
+    if not valid or min(shape[:2]) < SMALLEST:
         raise KerasShrError(
             f"image is {image.dtype} of shape {shape}; the reference takes uint8 (height, width, 3 "
             "or 1) with height and width of 32 or more"

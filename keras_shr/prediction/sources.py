@@ -26,7 +26,7 @@ VIDEOS = {".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg"}
 # By preference. VP9 takes four times as long as VP8, which takes 50 ms for a frame of 1280x720.
 _VIDEO_CODES = ((".mp4", "avc1"), (".webm", "VP80"), (".mp4", "mp4v"))
 _FEW, _SHARE = 5, 0.02  # frames by which the number that a file says may be wrong
-_ENDS = (".mp4", ".webm")
+_ENDS = tuple(dict.fromkeys(end for end, _ in _VIDEO_CODES))
 _CAMERA = re.compile(r"webcam(?::(\d+))?$")
 
 

@@ -5,7 +5,6 @@ from functools import partial
 from pathlib import Path
 
 from keras_shr.data import KeypointData, PartReader, Reader, load_arrays, open_data, prepare
-from keras_shr.data.records import spread
 from keras_shr.errors import KerasShrError, MissingPartError
 
 RENDERED = "rendered"
@@ -90,7 +89,4 @@ def _existing(name, spec, size):
 
 def load_test(data_set, size) -> KeypointData:
     """The test images in memory, at most `size.test_images`, spread evenly over the set."""
-    reader = data_set.test
-    if size.test_images is not None and size.test_images < len(reader):
-        reader = PartReader(reader, spread(len(reader), size.test_images))
-    return load_arrays(reader, 0)
+    return load_arrays(PartReader.at_most(data_set.test, size.test_images), 0)

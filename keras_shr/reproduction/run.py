@@ -112,11 +112,19 @@ def reproduce(
     return _left(wanted, output, video)
 
 
+def _current_plan(output):
+    """What this call, and those beside it, have planned."""
+    plan = read_plan(output)
+    if plan is None:
+        raise KerasShrError(f"{output / PLAN}: removed while the run was going on; start it again")
+    return plan
+
+
 def _write_tables(output, size, sets, tests=None):
     """Those of all that is planned by now: other processes may have planned more."""
     with _lock(output, wait=True):
-        kept, plan = kept_cells(output), read_plan(output)
-        cells = [] if plan is None else planned_cells(plan["suites"], plan["data"], plan["seeds"])
+        kept, plan = kept_cells(output), _current_plan(output)
+        cells = planned_cells(plan["suites"], plan["data"], plan["seeds"])
         cells += [cell for cell in kept if cell not in cells]
         write_tables(output, cells, kept, size, sets, tests)
 
@@ -163,7 +171,7 @@ def _check_video(frames, sets):
 
 def _plan_tests(output, tests, video, frames):
     """Every cell is measured on the same pictures, those of the first call that gave any."""
-    plan = read_plan(output) or {}
+    plan = _current_plan(output)
     known = plan.setdefault("tests", {})
     for name, test in tests.items():
         # Names, not pixels: libraries round the last bit of a picture in different ways.

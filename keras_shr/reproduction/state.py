@@ -23,6 +23,10 @@ def _is_list_of_text(value):
     return isinstance(value, list) and all(map(_is_text, value))
 
 
+def _is_object_of_text(value):
+    return isinstance(value, dict) and all(map(_is_text, value.values()))
+
+
 def _is_video(value):
     return value is None or (
         isinstance(value, dict) and all(_is_text(value.get(k)) for k in ("data", "fingerprint"))
@@ -31,17 +35,11 @@ def _is_video(value):
 
 _PLAN_FIELDS = {
     "size": (lambda v: isinstance(v, dict), "an object of settings"),
-    "data": (
-        lambda v: isinstance(v, dict) and all(map(_is_text, v.values())),
-        "an object of data sets",
-    ),
+    "data": (_is_object_of_text, "an object of data sets"),
     "suites": (_is_list_of_text, "a list of suites"),
     "seeds": (lambda v: type(v) is int and v > 0, "a number above 0"),
     "video": (_is_video, "an object with data and fingerprint, or nothing"),
-    "tests": (
-        lambda v: v is None or (isinstance(v, dict) and all(map(_is_text, v.values()))),
-        "an object of texts, or nothing",
-    ),
+    "tests": (lambda v: v is None or _is_object_of_text(v), "an object of texts, or nothing"),
 }
 _FACTS_FIELDS = {
     "parameters": (lambda v: type(v) is int, "a number"),

@@ -256,9 +256,7 @@ def _load(config, reader, validation, streamed, workers):
         workers: of `load_arrays`.
     """
     if validation is not None:
-        if config.validation_limit < len(validation):
-            validation = PartReader(validation, spread(len(validation), config.validation_limit))
-        validation = load_arrays(validation, workers)
+        validation = load_arrays(PartReader.at_most(validation, config.validation_limit), workers)
     if streamed:
         if validation is not None:
             return None, validation
@@ -302,8 +300,8 @@ def _held_out_shards(reader, config, workers):
             f"{reader.root}: {len(reader.manifest.shards)} shards are too few to hold one out; "
             "set validation=..., or prepare it again with more --shards"
         )
-    part = PartReader(reader, held)
-    return len(kept), load_arrays(part, workers, limit=config.validation_limit)
+    part = PartReader.at_most(PartReader(reader, held), config.validation_limit)
+    return len(kept), load_arrays(part, workers)
 
 
 def _bytes(reader):

@@ -1,5 +1,6 @@
-"""The smallest size that the tests of a reproduction use."""
+"""What the tests of a reproduction share: the smallest size, silence, a table's rows."""
 
+import csv
 import dataclasses
 
 from keras_shr.reproduction import SIZES
@@ -15,3 +16,12 @@ TINY = dataclasses.replace(
     epochs=4,
     severities=(3,),
 )
+
+
+def quiet(line):
+    pass
+
+
+def table(path):
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))

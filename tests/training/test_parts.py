@@ -242,6 +242,8 @@ def test_shards_are_held_out_in_whole_groups(tmp_path):
     ):
         shards, validation = _held_out_shards(reader, Config(validation_share=share), 1)
         assert (shards, validation.ids) == (kept, [f"{i}.png" for i in held])
+    config = Config(validation_share=0.3, validation_limit=3)
+    assert _held_out_shards(reader, config, 1)[1].ids == ["14.png", "18.png", "21.png"]
 
 
 @pytest.mark.parametrize("groups", [list("vwxyz") * 4, ["few"] * 4 + ["many"] * 16])
