@@ -14,17 +14,18 @@ from keras_shr.data.records import PROTOCOL_PIXELS, KeypointData, refuse_shares,
 from keras_shr.errors import KerasShrError
 from keras_shr.heatmaps import image_to_heatmap, only_in_frame
 from keras_shr.metrics import keypoint_auc, mean_squared_displacement, ruc
+from keras_shr.models.optimization import batches_seen
 from keras_shr.perturbations import TRAINING_PERTURBATIONS, check_perturbations, perturb
 
 _NOTHING: tuple = (lambda: None, None, {})  # measured: of no model, in no state
 
 
 def _state(model):
-    """A digest of the weights."""
+    """The weights, as a digest, and the batches seen, with which an optimizer's averages move."""
     digest = hashlib.blake2b(digest_size=16)
     for variable in model.weights:
         digest.update(np.ascontiguousarray(ops.convert_to_numpy(variable)).tobytes())
-    return digest.digest()
+    return digest.digest(), int(batches_seen(model.optimizer).numpy())
 
 
 def check_keypoint_model(model, keypoints=None, what="keypoints") -> None:
