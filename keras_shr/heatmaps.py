@@ -201,6 +201,8 @@ def peak_index(flat) -> Tensor:
     `keras.ops.argmax` is avoided: on TensorFlow it emits an operation that no converter takes.
     """
     pixels = flat.shape[1]
+    if flat.shape[0] == 0:  # TensorFlow has no maximum of nothing
+        return ops.zeros((0, flat.shape[2]), "int32")
     positions = ops.reshape(ops.arange(pixels, dtype="int32"), (1, pixels, 1))
     highest = ops.max(flat, axis=1, keepdims=True)
     first = ops.min(ops.where(flat == highest, positions, pixels), axis=1)

@@ -130,23 +130,39 @@ def as_skeleton(value) -> Skeleton | None:
 
 
 def mirror_pairs(names) -> list[tuple[int, int]]:
-    """Pairs of the indices of names that differ only in left and right.
+    """Pairs of the indices of names that differ only in left and right, in every place.
 
     The side may be a word, or the beginning or end of one (`left_eye`, `eyeRight`, `leftear`), or
-    a letter (`L_Eye`, `eye_r`). A name whose counterpart is not there has no pair.
+    a letter (`L_Eye`, `eye_r`). A name whose counterpart is not there has no pair. The left corner
+    of the left eye mirrors the right corner of the right eye.
     """
-    sides = [_side(name) for name in names]
-    rights = {rest: i for i, (side, rest) in enumerate(sides) if side == "right"}
-    return [
-        (i, rights[rest])
-        for i, (side, rest) in enumerate(sides)
-        if side == "left" and rest in rights
-    ]
+    words = [_words(name) for name in names]
+    places = {those: i for i, those in enumerate(words)}
+    pairs = []
+    for i, those in enumerate(words):
+        other = places.get(tuple((_OTHER.get(side), rest) for side, rest in those), i)
+        if i != other and next(side for side, _ in those if side) == "left":
+            pairs.append((i, other))
+    return pairs
+
+
+def numbered_keypoints(names) -> set[int]:
+    """Indices of the names that differ from others in a number alone, such as `jaw_0` and `jaw_1`:
+    which of them change places in a mirror they do not say. Vertebrae do not (`L1` to `L5`)."""
+    found: dict = {}
+    for i, name in enumerate(names):
+        found.setdefault(re.sub(r"\d+", "#", name), []).append(i)
+    return {
+        i
+        for word, several in found.items()
+        if len(several) > 1 and word not in _VERTEBRAE
+        for i in several
+    }
 
 
 def sided_keypoints(skeleton) -> set[int]:
     """Indices of the names that say left or right, also where it is no more than one letter."""
-    sided = {i for i, name in enumerate(skeleton.keypoints) if _side(name)[0]}
+    sided = {i for i, name in enumerate(skeleton.keypoints) if any(s for s, _ in _words(name))}
     places = {name.lower(): i for i, name in enumerate(skeleton.keypoints)}
     for name, place in places.items():
         for at, letter in enumerate(name):
@@ -159,34 +175,44 @@ def sided_keypoints(skeleton) -> set[int]:
 def knows_sides(skeleton) -> bool:
     """Whether a `Skeleton`, or None, tells how pictures are mirrored: what is left and right.
 
-    It does not where all names are one word with numbers, as `Skeleton.generic` makes them, or
-    where a name says its side (`left_eye`, or `tl` beside `tr`) and `flip_pairs` do not have it.
+    It does not where a name says its side (`left_eye`, or `tl` beside `tr`) and `flip_pairs` do not
+    have it, nor, without any `flip_pairs`, where names differ in numbers alone.
     """
     if skeleton is None:
         return False
     sided = sided_keypoints(skeleton)
     if skeleton.flip_pairs:
         return sided <= {i for pair in skeleton.flip_pairs for i in pair}
-    words = {re.sub(r"\d+", "#", name) for name in skeleton.keypoints}
-    return not sided and (len(words) > 1 or "#" not in min(words))
+    if len(skeleton) == 1 and any(map(str.isdigit, skeleton.keypoints[0])):
+        return False  # "point 1" is the first of something
+    return not sided and not numbered_keypoints(skeleton.keypoints)
 
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _WITHOUT_SIDE = ("bright", "upright", "cleft")
+_OTHER = {"left": "right", "right": "left"}
+_VERTEBRAE = ("C#", "T#", "Th#", "L#", "S#")
 
 
-def _side(name):
-    """ "left", "right" or None, and the words of a name without it."""
+def _words(name):
+    """The words of a name: for each the side that it says (left, right or None) and its rest."""
     words = [word.lower() for word in _WORD.findall(name)]
+    found = []
     for i, word in enumerate(words):
         others = (*words[:i], *words[i + 1 :])
-        for side in ("left", "right"):
-            if word == side[0] and (not others or any(map(str.isalpha, others))):
-                return side, others  # L_Eye, but not the vertebra L1
-            if word.startswith(side) or (word.endswith(side) and word not in _WITHOUT_SIDE):
-                rest = word.removeprefix(side).removesuffix(side)
-                return side, (*words[:i], rest, *words[i + 1 :])
-    return None, tuple(words)
+        sides = (
+            side
+            for side in _OTHER
+            # L_Eye, but not the vertebra L1
+            if (word == side[0] and (not others or any(map(str.isalpha, others))))
+            or word.startswith(side)
+            or (word.endswith(side) and word not in _WITHOUT_SIDE)
+        )
+        side = next(sides, None)
+        if side is not None:
+            word = "" if word == side[0] else word.removeprefix(side).removesuffix(side)
+        found.append((side, word))
+    return tuple(found)
 
 
 def _listed(value):

@@ -27,11 +27,18 @@ def test_names_that_differ_in_the_side_are_mirrored(names):
 def test_each_name_has_one_counterpart():
     paws = ("L_F_Paw", "R_F_Paw", "L_B_Paw", "R_B_Paw")
     assert mirror_pairs(paws) == [(0, 1), (2, 3)]
-    assert mirror_pairs(("left_left", "right_left", "left_right", "right_right")) == [
-        (0, 1),
-        (2, 3),
-    ]
     assert mirror_pairs(("left_eye", "nose", "bright_spot", "L1", "R1")) == []
+
+
+def test_all_sides_of_a_name_change():
+    """In a mirror the left corner of the left eye lies where the right one's right corner was."""
+    corners = ("LeftEyeLeftCorner", "LeftEyeRightCorner", "RightEyeLeftCorner")
+    assert mirror_pairs((*corners, "RightEyeRightCorner")) == [(0, 3), (1, 2)]
+    assert mirror_pairs(corners) == [(1, 2)]
+    assert mirror_pairs(("left_left", "right_left", "left_right", "right_right")) == [
+        (0, 3),
+        (2, 1),
+    ]
 
 
 def test_a_side_without_its_counterpart_is_not_known():
@@ -57,7 +64,13 @@ def test_a_side_may_be_one_letter(names, pairs):
     assert knows_sides(Skeleton("x", names, flip_pairs=pairs))
 
 
-@pytest.mark.parametrize("names", [("kpt-0", "kpt-1"), ("0", "1"), ("point 1",)])
+@pytest.mark.parametrize(
+    "names",
+    [
+        *(("kpt-0", "kpt-1"), ("0", "1"), ("point 1",)),
+        ("jaw_0", "jaw_1", "brow_0", "brow_1", "nose"),
+    ],
+)
 def test_numbers_say_nothing_about_sides(names):
     assert not knows_sides(Skeleton("face", names))
     if len(names) > 1:

@@ -12,6 +12,7 @@ from keras_shr.evaluation.protocol import Protocol
 from keras_shr.metrics import displacements
 from keras_shr.perturbations import ALL_PERTURBATIONS, SENSOR_PERTURBATIONS
 from keras_shr.prediction import Predictor, search
+from keras_shr.prediction.searching import MARGIN
 from keras_shr.skeletons import Skeleton
 
 KINDS = ALL_PERTURBATIONS + SENSOR_PERTURBATIONS
@@ -89,16 +90,17 @@ class Comparer:
     Args:
         models: name → model, or what else `Predictor` takes. Models of different sizes get the
             crop of the largest, resized.
+        margin: what the search looks at, see `Predictor`.
 
     Raises:
         KerasShrError: a model cannot be loaded, or two of them find different keypoints.
     """
 
-    def __init__(self, models):
+    def __init__(self, models, margin=MARGIN):
         # Two pictures pass at a time. Of the decoders between a heatmap's pixels the centroid is
         # the one for every kind of map.
         self.predictors = {
-            name: Predictor(model, batch_size=2, method="centroid")
+            name: Predictor(model, batch_size=2, method="centroid", margin=margin)
             for name, model in models.items()
         }
         first, *others = self.predictors

@@ -69,6 +69,8 @@ class BackupAndResume(keras.callbacks.Callback):
     ends: a finished run that is started again restores its state and trains no further, and goes on
     if it is given more epochs. A run that a callback ended early comes back with the weights that
     it ended with, such as `EarlyStopping`'s best. The history that `fit` returns covers all epochs.
+    What another callback counts for itself, such as `EarlyStopping`'s patience and best value, is
+    not kept: it begins anew after a resume.
 
     Keras' own `BackupAndRestore` writes weights and epoch number one after the other, in place, and
     removes both at the end.
@@ -117,6 +119,7 @@ class BackupAndResume(keras.callbacks.Callback):
         if state is None:
             return
         self._check_settings(state.get("settings"))
+        self._mine = (state.get("settings") or {}) | self._mine
         self._load(self.directory / state["weights"], state.get("sha256"), state["seeds"])
         if self.writes:
             self._remove_all_but(state["weights"], _RETURNED)  # a kill can have come before that
@@ -267,7 +270,10 @@ def _settings(model):
     optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)  # of loss scaling
     config = config | {"optimizer": type(optimizer).__name__}
     rate = getattr(optimizer, "_learning_rate", None)
-    if rate is not None and not isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
+    # In a model that was trained already another callback may have changed it.
+    fresh = optimizer is None or not int(ops.convert_to_numpy(optimizer.iterations))
+    constant = not isinstance(rate, keras.optimizers.schedules.LearningRateSchedule)
+    if rate is not None and constant and fresh:
         config["learning_rate"] = float(f"{float(ops.convert_to_numpy(rate)):.6g}")
     return json.loads(json.dumps(_lasting(config), default=str))
 

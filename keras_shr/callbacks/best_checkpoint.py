@@ -91,7 +91,8 @@ class BestCheckpoint(keras.callbacks.Callback):
         if self.monitor not in logs:
             raise KerasShrError(
                 f"BestCheckpoint watches {self.monitor!r}, which is not in the logs "
-                f"({', '.join(sorted(logs))}); give validation= or put RobustnessCallback before it"
+                f"({', '.join(sorted(logs))}); give validation= or put RobustnessCallback before it, to "
+                "measure as often (every=, validation_freq=)"
             )
         value = float(logs[self.monitor])
         if self.best is None or (value < self.best if self.lowest else value > self.best):

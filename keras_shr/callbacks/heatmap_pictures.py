@@ -70,6 +70,9 @@ class HeatmapPictures(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None) -> None:
         check_keypoint_model(self.model, self.keypoints)
+        count = getattr(self.model, "num_keypoints", None)
+        if count is not None:  # a wrong name should not take an epoch to show
+            self._joints(count, getattr(self.model, "skeleton", None))
         remove_leftovers(self.directory)
 
     def on_epoch_end(self, epoch, logs=None) -> None:

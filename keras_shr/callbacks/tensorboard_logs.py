@@ -31,6 +31,9 @@ class TensorBoardLogs(keras.callbacks.Callback):
         _event_protocol()
         self._writer: Any = None
 
+    def on_train_begin(self, logs=None) -> None:
+        self.on_train_end()  # of a run that was interrupted
+
     def on_epoch_begin(self, epoch, logs=None) -> None:
         if self._writer is None:
             events, _, writer = _event_protocol()

@@ -15,6 +15,11 @@ def add_arguments(parser):
     parser.add_argument(
         "--baseline", default="hand-photos-baseline", help="shown beside, default %(default)s"
     )
+    parser.add_argument(
+        "--margin",
+        type=float,
+        help="of the crops that a search looks at, see keras-shr predict (1.8)",
+    )
     parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 lets other machines in")
     parser.add_argument("--port", type=int, help="default: the first free one from 7860")
 
@@ -25,6 +30,7 @@ def run(arguments):
     import_gradio()  # before the models, which take longer
     from keras_shr.app import Comparer
 
-    comparer = Comparer({"baseline": arguments.baseline, "ours": arguments.model})
+    given = {} if arguments.margin is None else {"margin": arguments.margin}
+    comparer = Comparer({"baseline": arguments.baseline, "ours": arguments.model}, **given)
     note = f"Baseline: {arguments.baseline}; ours: {arguments.model}."
     serve(comparer, arguments.host, arguments.port, note)

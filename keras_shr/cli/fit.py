@@ -8,6 +8,7 @@ On a terminal a bar shows each step; elsewhere, as in a cluster's log, there is 
 """
 
 import sys
+from pathlib import Path
 
 
 def add_arguments(parser):
@@ -47,4 +48,6 @@ def run(arguments):
         tensorboard=arguments.tensorboard,
         strategy=arguments.strategy,
     )
-    print(f"{arguments.output}: best.keras, model.keras, history.csv, pictures")
+    written = ("best.keras", "model.keras", "history.csv", "pictures")
+    there = [name for name in written if (Path(arguments.output) / name).exists()]
+    print(f"{arguments.output}: {', '.join(there)}")

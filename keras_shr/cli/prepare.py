@@ -9,7 +9,7 @@ folder as it is.
 
 import sys
 from pathlib import Path
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from keras_shr.errors import KerasShrError
 
@@ -48,7 +48,7 @@ def run(arguments):
             raise KerasShrError(f"--option {option}: give it as --{name} {value}")
     # A path may have what means something in a specification: "+", "&", "%".
     options = [option.partition("=") for option in arguments.option]
-    query = urlencode({name: value for name, _, value in options}, safe="/\\:,")
+    query = urlencode({name: value for name, _, value in options}, safe="/\\:,", quote_via=quote)
     query = query and f"?{query}"
     reader = open_part(f"{arguments.kind}:{arguments.root}{query}", arguments.split, arguments.size)
     if arguments.split is None and len(reader.splits) > 1:

@@ -5,17 +5,22 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from numbers import Integral
+from pathlib import Path
 
 import numpy as np
 
 from keras_shr.data.images import crop
 from keras_shr.data.places import usable_text
 from keras_shr.data.records import Record
-from keras_shr.errors import DataError, shown
+from keras_shr.errors import DataError, KerasShrError, shown
+from keras_shr.files import read_users_json
 from keras_shr.skeletons import Skeleton
 
 FARTHEST = 1e6
 """Pixels from the picture's corner beyond which a labelled keypoint is taken for a mistake."""
+
+
+_TINY = 4  # pixels: in pictures as small as this, labels may all lie within one pixel
 
 
 class Reader(Sequence):
@@ -102,6 +107,31 @@ class Reader(Sequence):
             "skeleton": self.skeleton.to_dict(),
             "ids_sha256": hashlib.sha256("\n".join(self.ids).encode()).hexdigest(),
         }
+
+
+def read_skeleton(path) -> Skeleton:
+    """The skeleton in a JSON file, see `Skeleton.to_dict`.
+
+    Raises:
+        DataError: it holds none.
+    """
+    if not Path(path).is_file():
+        raise DataError(f"{path}: no such file")
+    value = read_users_json(path)
+    try:
+        return Skeleton.from_dict(value)
+    except KerasShrError as error:
+        raise DataError(f"{path}: {error}") from None
+
+
+def refuse_shares_of(picture, path, where) -> None:
+    """Refuses a picture of labels that all lie between 0 and 1, unless it is as small as that."""
+    height, width = picture.shape[:2]
+    if max(height, width) > _TINY:
+        raise DataError(
+            f"{where}: all labelled keypoints lie between 0 and 1, but {path} has {width}x{height} "
+            "pixels; expected x and y in pixels, not as shares of width and height"
+        )
 
 
 def digest(values) -> str:

@@ -2,13 +2,24 @@
 
 from pathlib import Path
 
-from keras_shr.data.base import Reader, box_numbers, clean_keypoints, digest, whole_number
-from keras_shr.data.images import MAX_PIXELS, SquareBox, read_image
+import numpy as np
+
+from keras_shr.data.base import (
+    Reader,
+    box_numbers,
+    clean_keypoints,
+    digest,
+    read_skeleton,
+    refuse_shares_of,
+    whole_number,
+)
+from keras_shr.data.images import MAX_PIXELS, read_image
 from keras_shr.data.places import inside
-from keras_shr.data.records import picture_group
-from keras_shr.errors import DataError, first_line, shown
+from keras_shr.data.records import in_one_pixel, picture_group
+from keras_shr.data.rectangles import refuse_corners, square_around
+from keras_shr.errors import DataError, KerasShrError, first_line, shown
 from keras_shr.files import read_users_json
-from keras_shr.skeletons import Skeleton, mirror_pairs
+from keras_shr.skeletons import Skeleton, mirror_pairs, numbered_keypoints
 
 
 class COCOReader(Reader):
@@ -17,15 +28,19 @@ class COCOReader(Reader):
     The annotation's box is made square around its middle, `padding` times its longer side, and
     cropped. Crowds (`iscrowd`) and annotations without a labelled keypoint are left out; those of
     one file are one group. Names and bones come from the category; keypoints whose names differ in
-    left and right are each other's mirror image. Visibility is kept; a keypoint's integer position
-    is a pixel's centre, while boxes are measured from the picture's corner, as COCO does.
+    left and right are each other's mirror image, unless others differ in a number alone (`jaw_0`,
+    `jaw_1`): then `skeleton` has to say how they mirror. Visibility is kept; a keypoint's integer
+    position is a pixel's centre, while boxes are measured from the picture's corner, as COCO does.
 
     Args:
         annotations: the JSON file.
         images_root: the folder that its `file_name`s are relative to; None: the JSON's folder.
         size: height and width of the crops in pixels.
         padding: factor on the longer side of the box.
-        category: name or id of the category; needed if several have keypoints.
+        category: names or ids of the categories, one or a list; by default all that have keypoints,
+            which have to be the same ones.
+        skeleton: a JSON file (`Skeleton.to_dict`) of the same keypoints, whose names, bones and
+            mirror pairs are used instead.
         max_pixels: refuse pictures with more pixels than this, before they are decoded.
 
     Raises:
@@ -41,6 +56,7 @@ class COCOReader(Reader):
         size=256,
         padding=1.25,
         category=None,
+        skeleton=None,
         max_pixels=MAX_PIXELS,
     ):
         path = self._annotations = Path(annotations)
@@ -50,12 +66,13 @@ class COCOReader(Reader):
         self.padding = float(padding)
         self.max_pixels = whole_number("max_pixels", max_pixels, 1)
         content = _read_json(path)
-        chosen = _category(path, content["categories"], category)
-        skeleton = _skeleton(path, chosen)
+        chosen = _categories(path, content["categories"], category)
+        skeleton = _skeleton(path, chosen[0], skeleton)
         pictures = _pictures(path, content["images"])
+        wanted = [one["id"] for one in chosen]
         self._records, ids = [], []
         for number, annotation in enumerate(content["annotations"]):
-            if annotation.get("category_id") != chosen["id"] or annotation.get("iscrowd"):
+            if annotation.get("category_id") not in wanted or annotation.get("iscrowd"):
                 continue
             # Keypoints speak for themselves: tools leave their number at 0 or null.
             if not annotation.get("keypoints") and not annotation.get("num_keypoints"):
@@ -75,7 +92,12 @@ class COCOReader(Reader):
             ids.append(f"{picture['file_name']}#{_plain(name)}")
         if len(set(ids)) != len(ids):
             raise DataError(f"{path}: two annotations of one picture have the same id")
-        options = {"category": _plain(chosen.get("name", chosen["id"])), "padding": self.padding}
+        _, boxes, labels = zip(*self._records, strict=True) if ids else ((), (), ())
+        refuse_corners(boxes, labels, path)
+        self._normalised = bool(ids) and in_one_pixel(np.stack(labels))
+        names = [_plain(one.get("name", one["id"])) for one in chosen]
+        # One is written as it always was, so that what was prepared of it goes on.
+        options = {"category": names[0] if len(names) == 1 else names, "padding": self.padding}
         super().__init__(f"coco-{path.stem}", skeleton, size, ids, "", options)
 
     def labels(self):
@@ -88,14 +110,15 @@ class COCOReader(Reader):
         path = inside(self.images_root, picture["file_name"], where)
         image = read_image(path, record, self.max_pixels)
         stated = (picture.get("height"), picture.get("width"))
-        if None not in stated and image.shape[:2] != stated:
+        if None not in stated and image.shape[:2] != tuple(map(_whole, stated)):
             raise DataError(
                 f"{path} (record {record}): {image.shape[1]}x{image.shape[0]} pixels; the "
                 f"annotation file says {shown(stated[1])}x{shown(stated[0])}, so the keypoints "
                 "would not fit"
             )
-        x, y, width, height = rectangle
-        box = SquareBox.of_rectangle(x, y, width, height, self.padding)
+        if self._normalised:
+            refuse_shares_of(image, path, self._annotations)
+        box = square_around(rectangle, image, self.padding, where)
         group = picture_group(picture["file_name"])  # two 'images' may be one picture
         return self._cut(index, path, image, box, keypoints, group)
 
@@ -127,27 +150,55 @@ def _pictures(path, images):
     return found
 
 
-def _category(path, categories, wanted):
+def _whole(value):
+    """A number that some tools write as text."""
+    return int(value) if isinstance(value, str) and value.isdecimal() else value
+
+
+def _categories(path, categories, wanted):
     having = [c for c in categories if c.get("keypoints") and "id" in c]
-    if wanted is not None:
-        chosen = [c for c in having if wanted in (c.get("name"), c["id"], str(_plain(c["id"])))]
-        asked = f"no category {wanted!r} with keypoints"
+    names = ", ".join(str(_plain(c.get("name", c["id"]))) for c in having[:20]) or "none"
+    if wanted is None:
+        chosen = having
     else:
-        chosen, asked = having, f"{len(having)} categories have keypoints; name one"
-    if len(chosen) != 1:
-        names = ", ".join(str(_plain(c.get("name", c["id"]))) for c in having[:20]) or "none"
-        raise DataError(f"{path}: {asked}; there are: {names}")
-    return chosen[0]
+        chosen = []
+        for one in wanted if isinstance(wanted, list | tuple) else [wanted]:
+            found = [c for c in having if one in (c.get("name"), c["id"], str(_plain(c["id"])))]
+            if len(found) != 1:
+                raise DataError(f"{path}: no category {one!r} with keypoints; there are: {names}")
+            chosen += found
+    if not chosen or any(c["keypoints"] != chosen[0]["keypoints"] for c in chosen):
+        unlike = ", unlike ones" if chosen else ""
+        raise DataError(
+            f"{path}: {len(chosen)} categories have keypoints{unlike}; name one; there are: {names}"
+        )
+    return chosen
 
 
-def _skeleton(path, category):
+def _skeleton(path, category, file):
     names = category["keypoints"]
     if not isinstance(names, list) or not all(isinstance(n, str) for n in names):
         raise DataError(f"{path}: the category's keypoints are not a list of names")
+    if file is not None:
+        skeleton = read_skeleton(file)
+        if len(skeleton) != len(names):
+            raise DataError(
+                f"{file}: {len(skeleton)} keypoints; those of {path} are {len(names)}: "
+                f"{shown(names)}"
+            )
+        return skeleton
+    bones = category.get("skeleton") or []
     try:
-        edges = tuple((int(a) - 1, int(b) - 1) for a, b in category.get("skeleton") or [])
+        edges = tuple((int(a) - 1, int(b) - 1) for a, b in bones)
+        from_zero = any(0 in pair for pair in bones)
         name = str(_plain(category.get("name", "coco")))
-        return Skeleton(name, tuple(names), edges, tuple(mirror_pairs(names)))
+        if from_zero:
+            raise KerasShrError(f"it has {next(p for p in bones if 0 in p)}; COCO counts from 1")
+        pairs = mirror_pairs(names)
+        # Where some have no counterpart but a number, the names do not say how the set mirrors.
+        if numbered_keypoints(names) - {i for pair in pairs for i in pair}:
+            pairs = []
+        return Skeleton(name, tuple(names), edges, tuple(pairs))
     except (TypeError, ValueError, OverflowError) as error:  # a KerasShrError is a ValueError
         reason = first_line(error)
         raise DataError(f"{path}: the category's skeleton does not fit ({reason})") from None

@@ -8,18 +8,25 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_shr.data.base import Reader, box_numbers, clean_keypoints, digest, whole_number
+from keras_shr.data.base import (
+    Reader,
+    box_numbers,
+    clean_keypoints,
+    digest,
+    read_skeleton,
+    refuse_shares_of,
+    whole_number,
+)
 from keras_shr.data.images import MAX_PIXELS, SquareBox, read_image
 from keras_shr.data.places import inside, usable_text
 from keras_shr.data.records import in_one_pixel, picture_group
-from keras_shr.errors import DataError, KerasShrError, MissingPartError, first_line, shown
-from keras_shr.files import read_users_json
+from keras_shr.data.rectangles import refuse_corners, square_around
+from keras_shr.errors import DataError, MissingPartError, first_line, shown
 from keras_shr.skeletons import HAND_21, Skeleton
 
 INDEX, SKELETON = "index.jsonl", "skeleton.json"
 _KEYS = ("file", "keypoints", "box", "split", "group")
 _MEANT = dict.fromkeys(("bboxes", "bounding_box", "boundingbox"), "box")
-_TINY = 4  # pixels: in pictures as small as this, labels may all lie within one pixel
 
 
 class FolderReader(Reader):
@@ -108,6 +115,8 @@ class FolderReader(Reader):
             (file, box, group or (picture_group(file) if seen[file] > 1 else ""), keypoints)
             for file, box, group, keypoints in self._records
         ]
+        boxed = [(box, points) for _, box, _, points in self._records if box is not None]
+        refuse_corners([b for b, _ in boxed], [k for _, k in boxed], self.root / INDEX)
         if not ids:
             missing = DataError if split is None else MissingPartError
             raise missing(_nothing_left(self.root / INDEX, entries, split, groups, subset))
@@ -129,17 +138,13 @@ class FolderReader(Reader):
         (file, rectangle, group, keypoints), record = self._records[index], self.ids[index]
         path = inside(self.root, file, self._where(self._lines[index], record))
         image = read_image(path, record, self.max_pixels)
-        if self._normalised and max(image.shape[:2]) > _TINY:
-            raise DataError(
-                f"{self.root / INDEX}: all labelled keypoints lie between 0 and 1, but {path} has "
-                f"{image.shape[1]}x{image.shape[0]} pixels; expected x and y in pixels, not as "
-                "shares of width and height"
-            )
+        if self._normalised:
+            refuse_shares_of(image, path, self.root / INDEX)
         if rectangle is None:
             box = SquareBox.of_image(*image.shape[:2])
         else:
-            x, y, width, height = rectangle
-            box = SquareBox.of_rectangle(x, y, width, height, self.padding)
+            where = self._where(self._lines[index], record)
+            box = square_around(box_numbers(rectangle), image, self.padding, where)
         return self._cut(index, path, image, box, keypoints, group)
 
 
@@ -238,11 +243,7 @@ def _skeleton(root, keypoints):
     path = root / SKELETON
     if not path.is_file():
         return HAND_21 if len(keypoints) == 21 else Skeleton.generic(len(keypoints))
-    value = read_users_json(path)
-    try:
-        return Skeleton.from_dict(value)
-    except KerasShrError as error:
-        raise DataError(f"{path}: {error}") from None
+    return read_skeleton(path)
 
 
 def _nothing_left(path, entries, split, groups, subset):

@@ -27,7 +27,7 @@ READERS = {
 
 _WHOLE = {"size", "seed", "start", "stride", "max_pixels"}
 _NUMBERS = {"padding"}
-_LISTS = {"groups", "subset"}
+_LISTS = {"groups", "subset", "category"}
 _WITHOUT_SPLIT = ("coco", "prepared")
 
 
@@ -106,7 +106,8 @@ def _parse(spec):
         return None, spec, {}
     place, _, query = rest.partition("?")
     options = {}
-    for key, value in parse_qsl(query, keep_blank_values=True):
+    # A plus is one: these are no forms of a web page.
+    for key, value in parse_qsl(query.replace("+", "%2B"), keep_blank_values=True):
         try:
             if key in _WHOLE:
                 value = int(value)

@@ -23,8 +23,9 @@ def definitions(protocol) -> dict[str, str]:
             f"{protocol.size[1]} crop times {protocol.scale:g}"
         ),
         "AUC": (
-            "area under the curve of the share of labelled keypoints at most t px from their "
-            "label, t from 0 to 30 px; 'ours': mean over the whole numbers 0..30, limit included, "
+            "area under the curve of the share of keypoints (labelled, inside the crop) at most t "
+            "px from their label, t from 0 to 30 px; 'ours': mean over the whole numbers 0..30, "
+            "limit included, "
             "all keypoints pooled (this is the headline); 'hand3d': trapezoid over 20 limits from "
             "0 to 30, included, mean over keypoints; 'mmpose': mean over 0, 1.5 .. 28.5, excluded, "
             "mean over keypoints. A constant error of 3 px is worth .903, .921 and .85"

@@ -191,13 +191,21 @@ def auc_by_severity(scores, protocol, path):
     return save(figure, path)
 
 
+_FIGURES = (
+    *("auc_by_severity.png", "ruc_curves.png", "r_by_kind.png"),
+    *("auc_by_kind.png", "auc_by_kind_and_severity.png"),
+)
+
+
 def draw_all(scores, protocol, folder) -> dict[str, str]:
-    """Every figure as PNG in `folder`.
+    """Every figure as PNG in `folder`, where those of an earlier report go.
 
     Returns:
         File name → what it shows.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    for name in _FIGURES:
+        (folder / name).unlink(missing_ok=True)
     labelled = any(one.value("auc") for one in scores)
     captions = {}
     if labelled:

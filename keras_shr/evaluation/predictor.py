@@ -5,7 +5,7 @@ import numpy as np
 from keras import ops
 
 from keras_shr.data.images import resize_images
-from keras_shr.errors import KerasShrError
+from keras_shr.errors import KerasShrError, shown
 from keras_shr.evaluation.protocol import check_aspect, model_size
 from keras_shr.evaluation.store import CHUNK
 from keras_shr.heatmaps import decode, heatmap_to_image
@@ -17,6 +17,10 @@ def load_models(models) -> dict:
     """`{name: model, path of a .keras file or name of a trained model}` with all loaded."""
     if not models:
         raise KerasShrError("no model to evaluate: give {name: model or path of a .keras file}")
+    if not isinstance(models, dict):
+        raise KerasShrError(
+            f"models is {shown(models)}; expected names and models, such as {{'mine': model}}"
+        )
     return {name: _load(name, model) for name, model in models.items()}
 
 

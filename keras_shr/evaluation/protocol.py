@@ -47,7 +47,13 @@ class Protocol:
 
     def __post_init__(self):
         for field in ("size", "perturbations", "severities"):
-            object.__setattr__(self, field, tuple(getattr(self, field)))
+            value = getattr(self, field)
+            if field != "size" and (isinstance(value, str) or np.ndim(value) == 0):
+                value = (value,)  # the one
+            # NumPy's numbers are none of JSON's.
+            plain = (each.item() if isinstance(each, np.generic) else each for each in value)
+            object.__setattr__(self, field, tuple(plain))
+        object.__setattr__(self, "seed", int(self.seed))
         known = ALL_PERTURBATIONS + SENSOR_PERTURBATIONS
         unknown = [kind for kind in self.perturbations if kind not in known]
         if unknown or not self.perturbations:

@@ -12,18 +12,27 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from keras_shr.evaluation import figures, page
 from keras_shr.evaluation.bootstrap import DRAWS, Bootstrap
 from keras_shr.evaluation.definitions import CAVEATS, definitions
 from keras_shr.evaluation.examples import Illustrator, save_picture, typical, worst
 from keras_shr.evaluation.predictor import Predictor, load_models
-from keras_shr.evaluation.protocol import Protocol, check_order, protocol_size
+from keras_shr.evaluation.protocol import (
+    EXTRA,
+    SEEN,
+    UNSEEN,
+    Protocol,
+    check_order,
+    protocol_size,
+)
 from keras_shr.evaluation.runner import make_perturber, open_stores, run
 from keras_shr.evaluation.scores import FIELDS, Scores, measure
 from keras_shr.evaluation.store import folder_names
 from keras_shr.evaluation.summary import csv_text, differences, summarize
 from keras_shr.files import check_writable, remove_leftovers, write_text
+from keras_shr.heatmaps import only_in_frame
 from keras_shr.perturbations import ALL_PERTURBATIONS, SEVERITIES
 from keras_shr.perturbations.names import SENSOR_PERTURBATIONS
 
@@ -191,7 +200,7 @@ def evaluate(
 
 
 def _facts(data, bootstrap, notes, command):
-    visibility = data.keypoints[..., 2]
+    visibility = np.asarray(only_in_frame(data.keypoints, data.images.shape[1:3]))[..., 2]
     labelled, seen = int((visibility > 0).sum()), int((visibility > 1).sum())
     versions = {"python": platform.python_version(), "keras": keras.__version__}
     backend = keras.backend.backend()
@@ -206,7 +215,8 @@ def _facts(data, bootstrap, notes, command):
         "data": data.name,
         "images": len(data),
         "keypoints": len(data.skeleton),
-        "labels": f"{labelled} of {visibility.size} keypoints labelled, {seen} of them not hidden",
+        "labels": f"{labelled} of {visibility.size} keypoints labelled inside the crop, {seen} of "
+        "them not hidden",
         "intervals": bootstrap.sentence,
         "notes": [notes] if isinstance(notes, str) else list(notes),
         "command": command,
@@ -223,7 +233,7 @@ def _write_scores(report):
     curves = {
         one.model: {
             group: [one.value(f"stable_at_{p}", group)["value"] for p in range(31)]
-            for group in ("all", "seen", "unseen")
+            for group in ("all", SEEN, UNSEEN, EXTRA)
             if one.value("stable_at_0", group)
         }
         for one in report.scores
@@ -249,13 +259,13 @@ def _plain(value):
 
 
 def _draw_examples(report, data, stores, predictors, count):
-    if count < 1:
-        return
     folder = report.output / "examples"
-    folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("*.jpg"):
         if _OURS.fullmatch(old.name):  # the folder may hold others' pictures too
             old.unlink()  # of an earlier report: its models or their number may have changed
+    if count < 1:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
     names = folder_names(stores)
     conditions = report.protocol.conditions
     with make_perturber(report.protocol, workers=1) as perturber:

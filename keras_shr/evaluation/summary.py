@@ -44,7 +44,10 @@ HEADLINES = {
     "RUC_seen_subpixel": ("RUC", SEEN, "subpixel", 1),
     "RUC_unseen_subpixel": ("RUC", UNSEEN, "subpixel", 1),
 }
-_COMPARED = ("auc_clean", "auc_seen", "auc_unseen", "RUC_seen", "RUC_unseen", "R_seen", "R_unseen")
+_COMPARED = (
+    *("auc_clean", "auc_seen", "auc_unseen", "auc_extra"),
+    *("RUC_seen", "RUC_unseen", "RUC_extra", "R_seen", "R_unseen", "R_extra"),
+)
 
 
 def headline(scores, key, neighbours):

@@ -142,8 +142,8 @@ class RandomKeypointAffine(keras.layers.Layer):
                 f"flip_order is {tuple(order)}; expected the index of each keypoint's mirror, "
                 "whose own is that keypoint"
             )
-        if not 0 <= flip <= 1:
-            raise KerasShrError(f"flip is a probability between 0 and 1, got {flip}")
+        if isinstance(flip, bool) or not isinstance(flip, int | float) or not 0 <= flip <= 1:
+            raise KerasShrError(f"flip is {flip!r}; expected a probability, 0 to 1 (0.5: half)")
         self.rotation, self.scale, self.shift, self.flip = rotation, tuple(scale), shift, flip
         self.flip_order = None if order is None else tuple(order)
         self.seed = seed
@@ -182,6 +182,11 @@ class RandomKeypointAffine(keras.layers.Layer):
 
     def _check_shapes(self, images, keypoints):
         count = keypoints[1] if self.flip_order is None else len(self.flip_order)
+        if None in (*images[1:], *keypoints[1:]):
+            raise KerasShrError(
+                f"images have shape {images} and keypoints {keypoints}; only the batch may be "
+                "unknown: resize or set_shape first"
+            )
         if len(images) != 4 or len(keypoints) != 3 or keypoints[1:] != (count, 3):
             raise KerasShrError(
                 f"images have shape {images} and keypoints {keypoints}; expected (batch, height, "

@@ -95,7 +95,8 @@ def resolve_normalize(normalize, skeleton=None):
     """
     if normalize is None or normalize == "box":
         return normalize
-    if isinstance(normalize, int | float) and not isinstance(normalize, bool) and normalize > 0:
+    number = isinstance(normalize, int | float | np.number) and not isinstance(normalize, bool)
+    if number and normalize > 0:
         return float(normalize)
     if isinstance(normalize, tuple | list) and len(normalize) == 2:
         pair = []

@@ -19,7 +19,12 @@ from keras_shr.metrics._arrays import (
     weighted_mean,
 )
 from keras_shr.metrics._curves import STABILITY_THRESHOLDS, area, convention, weight_within
-from keras_shr.metrics._keypoints import WORST_DISTANCE, errors_and_weights, point_distances
+from keras_shr.metrics._keypoints import (
+    WORST_DISTANCE,
+    errors_and_weights,
+    point_distances,
+    resolve_normalize,
+)
 
 _INF = float("inf")
 
@@ -65,6 +70,7 @@ def pck_curve(
         visibility: `"all"` labelled keypoints, or those that are `"seen"`.
         sample_weight: None, `(batch,)` or `(batch, keypoints)`.
     """
+    normalize = resolve_normalize(normalize)
     errors, weights = errors_and_weights(
         y_true, y_pred, scale, normalize, visibility, sample_weight, worst=_INF
     )
@@ -136,6 +142,7 @@ def nme(
         sample_weight: None, `(batch,)` or `(batch, keypoints)`.
         worst: px that a NaN or Inf prediction counts as.
     """
+    normalize = resolve_normalize(normalize)
     return weighted_mean(
         *errors_and_weights(y_true, y_pred, scale, normalize, visibility, sample_weight, worst)
     )

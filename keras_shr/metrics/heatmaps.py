@@ -36,6 +36,9 @@ def _two_highest(pixels):
 
     Two passes of `max` are many times faster than `top_k` on a CPU.
     """
+    if pixels.shape[0] == 0:  # TensorFlow has no maximum of nothing
+        nothing = ops.zeros(pixels.shape[:-1])
+        return nothing, nothing, ops.zeros((*pixels.shape[:-1], 1), "int32")
     index = ops.expand_dims(ops.cast(ops.argmax(pixels, axis=-1), "int32"), -1)
     first = ops.max(pixels, axis=-1)
     place = ops.arange(pixels.shape[-1], dtype="int32")

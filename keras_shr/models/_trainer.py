@@ -83,9 +83,10 @@ class _Trainer(_Model):
         if kwargs.get("auto_scale_loss", True) and not scaled and self._has_float16():
             # Keras looks at this model's own policy, which is float32; the network's counts.
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+        chosen = kwargs.get("jit_compile", "auto")
         if keras.config.backend() == "tensorflow":
             distributed = self._distribute_strategy is not None
-            if kwargs.get("jit_compile", "auto") == "auto":
+            if chosen == "auto":
                 kwargs["jit_compile"] = _has_gpu() and not distributed
             if distributed:
                 _check_accumulation(optimizer)
@@ -95,6 +96,8 @@ class _Trainer(_Model):
             metrics=metrics,
             **kwargs,
         )
+        # What is right here need not be where the saved model is loaded.
+        self._compile_config.config["jit_compile"] = chosen
         # As Keras does, past the tracking of layers, which are closed once they are built.
         object.__setattr__(self, "_loss_tracker", LossMean(name="loss"))
 
@@ -102,7 +105,9 @@ class _Trainer(_Model):
         return any(layer.compute_dtype == "float16" for layer in self.network._flatten_layers())
 
     def compile_from_config(self, config):
-        """Compiles a loaded model as it was compiled when saved."""
+        """Compiles a loaded model as it was compiled when saved; several devices without XLA."""
+        if self.distribute_strategy is not None:
+            config = config | {"jit_compile": "auto"}
         self.compile(**keras.saving.deserialize_keras_object(config))
         self.optimizer.build(self.trainable_variables)
 
@@ -212,12 +217,12 @@ class _Trainer(_Model):
 
 class _StatefulTrainer(_Trainer):
     def train_step(self, data):
-        data = self.make_pairs(data, batches_seen(self.optimizer))
+        data = self.make_pairs(_of_known_rank(data), batches_seen(self.optimizer))
         with _replicas.synchronised_batch_norm(self.network):
             return _replicas.vectors_over_workers(super().train_step(data))
 
     def test_step(self, data):
-        return _replicas.vectors_over_workers(super().test_step(data))
+        return _replicas.vectors_over_workers(super().test_step(_of_known_rank(data)))
 
     def predict_on_batch(self, x):
         """Predictions for one batch, computed here: Keras would run it on every replica."""
@@ -280,6 +285,14 @@ if TYPE_CHECKING:
 else:
     _TRAINERS = {"tensorflow": _StatefulTrainer, "jax": _JaxTrainer, "torch": _TorchTrainer}
     PairTrainer = _TRAINERS[keras.config.backend()]
+
+
+def _of_known_rank(data):
+    """TensorFlow forgets the rank of weights that came with one axis and then come with two."""
+    x, y, weight = keras.utils.unpack_x_y_sample_weight(data)
+    if getattr(getattr(weight, "shape", None), "rank", 1) is not None:
+        return data
+    return x, y, ops.reshape(weight, (ops.shape(y)[0], -1))
 
 
 def _length(x):

@@ -1,6 +1,7 @@
 """What `compile()` without arguments trains with."""
 
 import math
+import warnings
 
 import keras
 from keras import ops
@@ -15,16 +16,20 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
 
     Args:
         peak: highest learning rate.
-        total_steps: length of the whole run, or `None` to stay at `peak` after the warm-up.
-            `PairedHeatmapModel.fit` fills it in from its epochs and data. Steps are batches, also
-            where the gradients of several make one update.
+        total_steps: length of the whole run. Steps are batches, also where the gradients of several
+            make one update. With `None` the rate stays at `peak` after the warm-up, unless
+            `PairedHeatmapModel.fit` fills it in from its epochs and data.
         warmup: share of `total_steps` (or of 10,000 steps if that is unknown) spent rising.
         final: learning rate at the end, as a share of `peak`.
         first_step: what the optimizer has counted when the run begins. `fit` fills it in: a model
             that is trained once more warms up anew.
+        fixed: whether `fit` leaves both as they are; by default where `total_steps` is given.
     """
 
-    def __init__(self, peak=2e-3, total_steps=None, warmup=0.05, final=0.01, first_step=0):
+    def __init__(
+        self, peak=2e-3, total_steps=None, warmup=0.05, final=0.01, first_step=0, fixed=None
+    ):
+        self.fixed = total_steps is not None if fixed is None else fixed
         self.peak, self.total_steps, self.warmup, self.final = peak, total_steps, warmup, final
         self.first_step = first_step
 
@@ -44,7 +49,12 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
             "warmup": self.warmup,
             "final": self.final,
             "first_step": self.first_step,
+            "fixed": self.fixed,
         }
+
+    @classmethod
+    def from_config(cls, config) -> "WarmupCosine":
+        return cls(**{"fixed": False} | config)  # older files lack it: `fit` had filled them in
 
 
 def default_optimizer(peak=2e-3, accumulate=1) -> keras.optimizers.Optimizer:
@@ -94,8 +104,15 @@ def fit_schedule(optimizer, steps, epochs, initial_epoch, callbacks):
         Whether the schedule changed (a compiled training function is then out of date).
     """
     schedule = fitted_schedule(optimizer)
-    if schedule is None:
+    if schedule is None or schedule.fixed:
         return False
+    if not steps:
+        warnings.warn(
+            "the data do not tell how many batches an epoch has, so the learning rate stays at its "
+            "peak; give fit steps_per_epoch, or compile an optimizer with WarmupCosine(peak, "
+            "total_steps)",
+            stacklevel=3,
+        )
     before = schedule.total_steps, schedule.first_step
     counted = int(ops.convert_to_numpy(batches_seen(optimizer).value))
     # Without the length of an epoch the rate stays up; an earlier run's end must not hold it down.

@@ -7,6 +7,7 @@ import keras
 from keras_shr.errors import KerasShrError
 from keras_shr.layers import RandomKeypointAffine
 from keras_shr.models._assembly import HEAD_OPTIONS, build_network
+from keras_shr.models.backbones import freeze_batch_norm
 from keras_shr.models.paired import PairedHeatmapModel
 from keras_shr.models.pretrained import load_trained, transfer_weights
 from keras_shr.models.upsampling import is_count
@@ -196,7 +197,7 @@ class StableHeatmapRegressor(PairedHeatmapModel):
             changes["skeleton"] = None
         if num_keypoints is not None:
             changes["num_keypoints"] = num_keypoints
-        frozen = isinstance(model, cls) and model._frozen_layers()
+        frozen = isinstance(model, cls) and (model._frozen_layers() or not model.trainable)
         if (changes or freeze) and not isinstance(model, cls):
             asked = ", ".join([*changes, *(["freeze"] if freeze else [])])
             raise KerasShrError(
@@ -207,7 +208,12 @@ class StableHeatmapRegressor(PairedHeatmapModel):
             source, config = model, model.get_config() | {"frozen_layers": []}
             if "skeleton" in changes and "augmentation" not in changes:
                 config["augmentation"] = _augmentation_for(skeleton, config["augmentation"])
-            model = cls.from_config(config | changes)
+            model = cls.from_config(config | {"trainable": True} | changes)
+            # Each: a backbone of the user's own was saved as it was.
+            for layer in model.network._flatten_layers():
+                layer.trainable = True
+            if model.get_config()["frozen_batch_norm"]:
+                freeze_batch_norm(model.get_backbone())
             transfer_weights(source, model)
         if freeze and model.get_backbone() is model.network:
             raise KerasShrError(

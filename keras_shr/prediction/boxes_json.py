@@ -5,6 +5,7 @@ from pathlib import Path
 
 from keras_shr.errors import KerasShrError
 from keras_shr.files import read_users_json
+from keras_shr.prediction.sources import OTHER_PICTURES, VIDEOS
 
 
 def boxes_of_files(path, names):
@@ -22,8 +23,10 @@ def boxes_of_files(path, names):
                 found[file] = content[key]
                 used.add(key)
                 break
-    if set(content) - used:
-        raise KerasShrError(f"{path}: {min(set(content) - used)!r} is none of the pictures")
+    # A detector may have boxes of pictures and videos that are passed over here.
+    passed = {key for key in content if Path(key).suffix.lower() in OTHER_PICTURES | VIDEOS}
+    if unknown := set(content) - used - passed:
+        raise KerasShrError(f"{path}: {min(unknown)!r} is none of the pictures")
     return found
 
 

@@ -11,6 +11,7 @@ from PIL import Image, ImageOps
 from keras_shr.data.base import box_numbers
 from keras_shr.data.decoding import named_picture_errors, to_rgb
 from keras_shr.data.images import MAX_PIXELS, SquareBox, check_square, crop, read_image
+from keras_shr.data.rectangles import square_around
 from keras_shr.errors import DataError, KerasShrError, shown
 from keras_shr.heatmaps import DECODERS
 from keras_shr.models import load_trained
@@ -160,14 +161,7 @@ class Predictor:
                     raise DataError(
                         f"{where}: box is {shown(box)}, expected [x, y, width, height] in pixels"
                     )
-                x, y, width, height = row
-                rows, columns = picture.shape[:2]
-                if not (-width < x < columns and -height < y < rows):
-                    raise DataError(
-                        f"{where}: box {shown(box)} lies outside the picture, which is "
-                        f"{columns}x{rows}"
-                    )
-                squares.append(SquareBox.of_rectangle(x, y, width, height, self.padding))
+                squares.append(square_around(row, picture, self.padding, where))
         for square in squares:
             check_square(square, picture, self.size, where)
         return squares

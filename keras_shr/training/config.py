@@ -46,7 +46,8 @@ class Config:
         validate_every: epochs between validations.
         seed: of initial weights, order, augmentation and perturbation.
         init: a `.keras` file, or the name of a trained model, whose weights the run starts from;
-            its keypoints may be others. None starts from random ones.
+            its keypoints may be others. Where `model` says nothing of a network, the file's is
+            built; `image_size` stays what it is here. None starts from random weights.
 
     Raises:
         KerasShrError: a value of another type or range; it names setting, value and what is right.
@@ -71,6 +72,10 @@ class Config:
     init: str | None = None
 
     def __post_init__(self):
+        for name in ("split", "validation_split"):
+            value = getattr(self, name)
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                object.__setattr__(self, name, str(value))  # a fold's number
         check_settings(self)
         check_model_options(self.model, self.method)
 

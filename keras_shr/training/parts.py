@@ -27,6 +27,11 @@ def open_parts(config) -> tuple[Reader, Reader | None]:
         raise KerasShrError("no data set is given; set data, as in --data folder:my_images")
     specs = [config.data] if isinstance(config.data, str) else list(config.data)
     training = [open_data(spec, config.split, config.image_size) for spec in specs]
+    for spec, reader in zip(specs, training, strict=True):
+        if not reader.splits and config.split not in (None, type(config).split):
+            raise MissingPartError(
+                f"{spec}: has no parts, so none is called {config.split!r}; leave split out"
+            )
     if config.validation:
         found = [open_data(config.validation, None, config.image_size)]
     else:

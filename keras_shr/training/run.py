@@ -32,6 +32,7 @@ from keras_shr.methods import build_method
 from keras_shr.models import StableHeatmapRegressor, default_optimizer
 from keras_shr.models.pretrained import load_trained, transfer_weights
 from keras_shr.skeletons import knows_sides
+from keras_shr.training._labels import check_labels
 from keras_shr.training.batches import Batches, FollowEpochs, check_batch_size
 from keras_shr.training.config import Config
 from keras_shr.training.devices import find_devices
@@ -41,9 +42,12 @@ _ARRAY_BYTES = 8e9
 _STREAM_BYTES = MEMORY_BYTES
 """Prepared data above this are streamed under TensorFlow; below it memory is simpler and faster."""
 
+_NETWORK = ("backbone", "alpha", "heatmap_stride", "filters", "skip_connections")
+
 _NOT_MIRRORED = (
     "which keypoints are left and right is not known, so pictures are not mirrored: there is no "
-    "skeleton.json, its names are numbers, or its flip_pairs lack a name with left or right in it"
+    "skeleton.json (COCO: skeleton=FILE), names differ in numbers alone, or flip_pairs lack a name "
+    "with left or right in it"
 )
 
 
@@ -84,9 +88,10 @@ def train(
     devices.check_batch_size(config.batch_size)
     output = Path(output)
     check_writable(output)
-    settings = _check_folder(output, config)
-    keras.utils.set_random_seed(config.seed)
     reader, validation_reader = open_parts(config)
+    settings = _check_folder(output, config, _records(reader, validation_reader))
+    config = with_architecture_of_init(config)
+    keras.utils.set_random_seed(config.seed)
     if devices.chief and _lacks_sides(config, reader.skeleton):
         print(_NOT_MIRRORED, file=sys.stderr)
     with devices.building():  # before pictures are read: a wrong setting should say so at once
@@ -101,6 +106,9 @@ def train(
             file=sys.stderr,
         )
     training, validation = _load(config, reader, validation_reader, stream_of is not None, workers)
+    if stream_of is None:  # else they are read when they are due
+        check_labels(training, model.min_visibility, "learn from", devices.chief)
+    check_labels(validation, 1, "validate on", devices.chief)
     if devices.chief:
         for name in ("config.json", "model.keras"):
             remove_leftovers(output, name)
@@ -204,6 +212,34 @@ def _uncompiled(config, skeleton):
     )
 
 
+def with_architecture_of_init(config) -> Config:
+    """`config` with the network of its `init`, where it says nothing of a network itself."""
+    if not config.init or set(_NETWORK) & config.model.keys():
+        return config
+    network = _network_of(_load_init(config.init))
+    if not isinstance(network.get("backbone"), str):  # a network of the user's own
+        return config
+    return dataclasses.replace(config, model=config.model | network)
+
+
+def _network_of(model):
+    config = model.get_config()
+    return {name: config[name] for name in _NETWORK if name in config}
+
+
+def _load_init(path):
+    try:
+        return load_trained(path)
+    except KerasShrError as error:
+        raise KerasShrError(f"init={path}: {error}") from error
+
+
+def _records(*readers):
+    """What tells one choice of records from another, as JSON values."""
+    known = (reader.describe() for reader in readers if reader is not None)
+    return [[each["name"], each["count"], each["ids_sha256"]] for each in known]
+
+
 def _save_for_inference(model, config, path):
     """Saves a `.keras` file without optimizer state and in float32, for any machine.
 
@@ -218,14 +254,18 @@ def _save_for_inference(model, config, path):
 
 
 def _start_from(model, path):
+    source = _load_init(path)
     try:
-        transfer_weights(load_trained(path), model)
+        transfer_weights(source, model)
     except KerasShrError as error:
-        raise KerasShrError(f"init={path}: {error}") from error
+        ours, other = _network_of(model), _network_of(source)
+        other = [f"model.{k}={shown(v)}" for k, v in other.items() if v != ours.get(k)]
+        which = f"; it has {', '.join(other)}" if other else ""
+        raise KerasShrError(f"init={path}: {error}{which}") from error
 
 
-def _check_folder(output, config):
-    """The configuration as JSON; refuses a folder that holds a run of another one.
+def _check_folder(output, config, records):
+    """The configuration and `_records` as JSON; refuses a folder that holds a run of others.
 
     A run that failed before its first epoch was backed up has nothing to lose.
     """
@@ -235,14 +275,24 @@ def _check_folder(output, config):
         raise KerasShrError(f"{path}: holds no settings; remove it, or give another --output")
     theirs = dataclasses.asdict(Config()) | (found or mine)  # older runs lack the newest
     differing = [k for k in mine if mine[k] != theirs.get(k) and k != "epochs"]
-    trained = (output / "model.keras").exists()
-    if differing and (trained or BackupAndResume.finished_epochs(output / "backup")):
+    begun = (output / "model.keras").exists() or bool(
+        BackupAndResume.finished_epochs(output / "backup")
+    )
+    if differing and begun:
         name = differing[0]
         raise KerasShrError(
             f"{output}: holds a run with {name}={theirs.get(name)!r}, not {mine[name]!r}; give "
             "another --output"
         )
-    return json.dumps(mine, indent=1)
+    before = (found or {}).get("records", records)  # older runs lack them
+    if before != records and begun:
+        counts = (" and ".join(str(part[1]) for part in each) for each in (before, records))
+        raise KerasShrError(
+            f"{output}: holds a run on other records ({next(counts)} of them, now {next(counts)}): "
+            "what is held out for validation would be drawn anew, some of it from what has been "
+            "trained on; give another --output"
+        )
+    return json.dumps(mine | {"records": records}, indent=1)
 
 
 def _load(config, reader, validation, streamed, workers):

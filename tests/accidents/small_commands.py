@@ -77,7 +77,9 @@ def fit(monkeypatch):
             variable.assign(value)
         return model
 
-    monkeypatch.setattr(run, "open_parts", lambda _: (SimpleNamespace(skeleton=SKELETON), None))
+    records = {"name": "spots", "count": 8, "ids_sha256": ""}
+    reader = SimpleNamespace(skeleton=SKELETON, describe=lambda: records)
+    monkeypatch.setattr(run, "open_parts", lambda _: (reader, None))
     monkeypatch.setattr(run, "_load", lambda *_: (data, data.take(range(2))))
     monkeypatch.setattr(run, "build_model", build)
     monkeypatch.setattr(run, "_uncompiled", lambda *_: plain)

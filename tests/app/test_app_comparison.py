@@ -55,6 +55,11 @@ def test_moves_are_pixels_of_a_256_px_crop(comparer, picture):
     np.testing.assert_array_equal(found.perturbed, np.roll(picture, 3, axis=1))
 
 
+def test_the_search_looks_at_crops_as_wide_as_asked_for(models, picture):
+    assert {p.margin for p in Comparer(models).predictors.values()} == {1.8}
+    assert {p.margin for p in Comparer(models, margin=5).predictors.values()} == {5}
+
+
 def test_the_models_answer_for_themselves(models, picture):
     """A network that swaps its first two channels swaps the moves of the first two keypoints."""
     swapped = lamp_model()

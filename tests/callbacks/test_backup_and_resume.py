@@ -161,6 +161,20 @@ def test_another_learning_rate_is_not_taken_over_in_silence(tmp_path):
     assert start(3, 0.1) == pytest.approx(0.0125)
 
 
+def test_a_model_whose_rate_a_callback_lowered_goes_on(tmp_path):
+    """In a notebook the same model is fitted once more."""
+    model = plain_model(optimizer=keras.optimizers.Adam(0.1))
+    lowered = keras.callbacks.LearningRateScheduler(lambda epoch, rate: 0.5 * rate)
+    for epochs in (2, 3):
+        fit_plain(model, epochs, [lowered, BackupAndResume(tmp_path)])
+    assert BackupAndResume.finished_epochs(tmp_path) == 3
+    assert float(keras.ops.convert_to_numpy(model.optimizer.learning_rate)) == pytest.approx(0.0125)
+    with pytest.raises(KerasShrError, match=r"with learning_rate=0\.1, not 0\.001; give this"):
+        fit_plain(
+            plain_model(optimizer=keras.optimizers.Adam(0.001)), 4, [BackupAndResume(tmp_path)]
+        )
+
+
 def test_every(tmp_path):
     callback = BackupAndResume(tmp_path, every=2)
     with pytest.raises(Interruption):

@@ -117,6 +117,25 @@ def test_tensorboard_forgets_what_is_trained_again(tmp_path):
     assert losses == {1: 0, 2: 1, 3: 2.5}
 
 
+def test_tensorboard_of_a_run_that_was_interrupted_in_a_notebook(tmp_path):
+    """Nothing told the callback that training had ended."""
+    pytest.importorskip("tensorboard")
+    callback = TensorBoardLogs(tmp_path)
+    callback.set_model(plain_model())
+    for offset in (0, 0.5):
+        callback.on_train_begin()
+        for epoch in range(2):
+            callback.on_epoch_begin(epoch)
+            callback.on_epoch_end(epoch, {"loss": epoch + offset})
+        if not offset:  # files are read in the order of their names: seconds
+            (file,) = tmp_path.iterdir()
+            file.rename(file.with_name(file.name.replace("tfevents.", "tfevents.0")))
+    callback.on_train_end()
+    assert len(list(tmp_path.iterdir())) == 2
+    losses = {step: v for (tag, step), v in points(tmp_path).items() if tag == "epoch/loss"}
+    assert losses == {1: 0.5, 2: 1.5}
+
+
 def test_without_tensorboard(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorboard.compat.proto", None)
     with pytest.raises(KerasShrError, match="pip install tensorboard"):

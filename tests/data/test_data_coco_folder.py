@@ -3,9 +3,9 @@ import json
 import numpy as np
 import pytest
 
-from keras_shr.data import COCOReader, FolderReader
+from keras_shr.data import COCOReader, FolderReader, open_data
 from keras_shr.errors import DataError, MissingPartError
-from keras_shr.skeletons import HAND_21, Skeleton
+from keras_shr.skeletons import HAND_21, Skeleton, knows_sides
 from tests.small_sets import grey_picture, save
 
 
@@ -37,11 +37,16 @@ def test_coco_skeleton_and_choice_of_annotations(coco_root):
     assert reader.skeleton.flip_pairs == ((1, 2),)
 
 
-def _coco(root, change):
+def _changed(root, change):
     path = root / "person.json"
     content = json.loads(path.read_text())
     change(content)
     path.write_text(json.dumps(content))
+    return path
+
+
+def _coco(root, change):
+    path = _changed(root, change)
     return lambda: COCOReader(path, root / "pictures")[0]
 
 
@@ -66,7 +71,7 @@ def _annotation(**values):
         (lambda c: c.pop("images"), "no list of objects 'images'"),
         (
             lambda c: c["categories"].append({"id": 3, "name": "dog", "keypoints": ["tail"]}),
-            "2 categories have keypoints; name one; there are: person, dog",
+            "2 categories have keypoints, unlike ones; name one; there are: person, dog",
         ),
     ],
 )
@@ -88,6 +93,96 @@ def test_coco_category_by_name_and_missing_files(coco_root):
     path.write_text("{")
     with pytest.raises(DataError, match=r"person.json: not JSON"):
         COCOReader(path, coco_root / "pictures")
+
+
+def test_categories_with_the_same_keypoints_are_read_together(coco_root):
+    """Species, for example. Others have to be named."""
+
+    def add(content):
+        names = content["categories"][0]["keypoints"]
+        content["categories"].append({"id": 3, "name": "dog", "keypoints": names})
+        content["annotations"][0]["category_id"] = 3
+
+    _coco(coco_root, add)
+    place = f"coco:{coco_root}/person.json?images_root={coco_root}/pictures"
+    assert open_data(place).ids == ["a.png#11", "a.png#14"]
+    assert open_data(f"{place}&category=dog").ids == ["a.png#11"]
+    assert open_data(f"{place}&category=dog").options["category"] == "dog"
+    assert open_data(f"{place}&category=person,dog").ids == ["a.png#11", "a.png#14"]
+    assert open_data(place).options["category"] == ["person", "dog"]
+
+
+def test_a_skeleton_of_ones_own_for_coco(coco_root):
+    own = Skeleton("face", ("n", "l", "r"), ((0, 1),), ((1, 2),))
+    (coco_root / "face.json").write_text(json.dumps(own.to_dict()))
+    place = f"coco:{coco_root}/person.json?images_root={coco_root}/pictures&skeleton={coco_root}"
+    assert open_data(f"{place}/face.json").skeleton == own
+    (coco_root / "face.json").write_text(json.dumps(Skeleton("two", ("l", "r")).to_dict()))
+    with pytest.raises(DataError, match=r"face.json: 2 keypoints; those of .*person.json are 3: "):
+        open_data(f"{place}/face.json")
+    with pytest.raises(DataError, match=r"nose.json: no such file"):
+        open_data(f"{place}/nose.json")
+
+
+@pytest.mark.parametrize(
+    ("names", "pairs"),
+    [
+        (("left_eye", "right_eye", "tail_1"), ((0, 1),)),
+        (("left_eye_1", "right_eye_1", "left_eye_2", "right_eye_2"), ((0, 1), (2, 3))),
+        (("left_eye", "right_eye", "jaw_0", "jaw_1"), ()),
+    ],
+)
+def test_names_that_differ_in_numbers_do_not_say_how_a_set_mirrors(coco_root, names, pairs):
+    def change(content):
+        content["categories"][0] |= {"keypoints": list(names), "skeleton": []}
+        for annotation in content["annotations"]:
+            annotation["keypoints"] = [30, 15, 2] * len(names)
+
+    skeleton = COCOReader(_changed(coco_root, change), coco_root / "pictures").skeleton
+    assert skeleton.flip_pairs == pairs
+    assert knows_sides(skeleton) == bool(pairs)
+
+
+def test_labels_as_shares_in_coco(coco_root):
+    def change(content):
+        for annotation in content["annotations"][:-1]:
+            annotation["keypoints"] = [0.25, 0.5, 2] * 3
+
+    with pytest.raises(DataError, match=r"person.json: all labelled keypoints lie between 0 and 1"):
+        _coco(coco_root, change)()
+
+
+def test_boxes_outside_the_picture(coco_root, folder_root):
+    message = r"a.png#11\): box \[400.0, 10.0, 40.0, 20.0\] lies outside the picture, .* 100x80"
+    with pytest.raises(DataError, match=message):
+        _coco(coco_root, _annotation(bbox=[400, 10, 40, 20]))()
+    root = _write(folder_root / "x", {"keypoints": [[1, 2]], "box": [5, 30, 4, 4]})
+    with pytest.raises(DataError, match=r"jsonl:1 \(record p.png\): box .* lies outside the pict"):
+        FolderReader(root)[0]
+
+
+def test_boxes_that_are_corners(tmp_path):
+    """Where all keypoints lie close between them."""
+    keypoints = [[40, 30], [44, 38], [42, 33]]
+    corners = [{"keypoints": keypoints, "box": [39, 29, 46, 39]} for _ in range(3)]
+    with pytest.raises(DataError, match=r"index.jsonl: .* these look like corners x1, y1, x2, y2"):
+        FolderReader(_write(tmp_path / "a", *corners))
+    few = FolderReader(_write(tmp_path / "a", *corners[:2]))
+    assert len(few) == 2
+    for box in ([30, 20, 31, 30], [2, 2, 60, 60], [39, 29, 8, 11]):
+        right = [{"keypoints": keypoints, "box": box}] * 3
+        assert len(FolderReader(_write(tmp_path / "b", *right))) == 3
+    mixed = [*corners, *[{"keypoints": keypoints, "box": [39, 29, 8, 11]}]]
+    assert len(FolderReader(_write(tmp_path / "c", *mixed))) == 4
+
+
+def test_coco_counts_bones_from_one(coco_root):
+    with pytest.raises(DataError, match=r"fit \(it has \[0, 1\]; COCO counts from 1\)"):
+        _coco(coco_root, lambda c: c["categories"][0].update(skeleton=[[1, 2], [0, 1]]))()
+
+
+def test_sizes_that_are_text(coco_root):
+    assert _coco(coco_root, lambda c: c["images"][0].update(width="100", height="80"))()
 
 
 def test_folder_selections_and_ids(folder_root):

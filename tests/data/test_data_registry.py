@@ -41,6 +41,8 @@ def test_specifications(folder_root, coco_root):
     assert isinstance(reader, COCOReader)
     assert reader.padding == 1.5
     assert open_data(reader) is reader
+    with pytest.raises(DataError, match=r"a\+b: no such folder of pictures"):
+        open_data(f"coco:{coco_root}/person.json?images_root=a+b")
 
 
 def test_rendered_splits_do_not_overlap():

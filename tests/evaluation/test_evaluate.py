@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+from dataclasses import replace
 
 import evaluation_fakes as fakes
 import numpy as np
@@ -176,6 +177,53 @@ def test_an_earlier_report_s_examples_go_and_others_pictures_stay(shifted, tmp_p
     evaluate({"honest": network}, data, tmp_path, ("spatter",), (2,), **options)
     found = {path.name for path in folder.iterdir()}
     assert found == {*mine, "honest_01_spatter_2.jpg"}
+
+
+def test_an_earlier_report_s_figures_go(shifted, tmp_path):
+    options = {"workers": 1, "progress": False, "examples": 1}
+    network, data = fakes.honest_network(), fakes.make_data(2)
+    evaluate({"honest": network}, data, tmp_path, ("spatter",), (2,), **options)
+    assert (tmp_path / "figures" / "auc_by_kind.png").exists()
+    (tmp_path / "figures" / "mine.png").write_bytes(b"x")
+    unlabelled = replace(data, keypoints=data.keypoints * 0)
+    evaluate(
+        {"honest": network}, unlabelled, tmp_path, ("spatter",), (2,), **options | {"examples": 0}
+    )
+    names = {path.name for path in (tmp_path / "figures").iterdir()}
+    assert names == {"mine.png", "ruc_curves.png", "r_by_kind.png"}
+    assert not list((tmp_path / "examples").iterdir())
+
+
+def test_one_kind_severity_and_numpys_numbers(shifted, tmp_path):
+    options = {"workers": 0, "progress": False, "examples": 0, "draws": 10}
+    models, data = {"honest": fakes.honest_network()}, fakes.make_data(2)
+    chosen = {"perturbations": "spatter", "severities": np.int64(2), "seed": np.int64(3)}
+    protocol = evaluate(models, data, tmp_path, **chosen, **options).protocol
+    assert protocol.conditions == [("spatter", 2)]
+    assert protocol.to_dict()["seed"] == 3
+    with pytest.raises(KerasShrError, match=r"models is .*; expected names and models"):
+        evaluate(models["honest"], data, tmp_path, **chosen, **options)
+
+
+def test_sensor_faults_are_compared_and_have_curves(tmp_path):
+    models = {"a": fakes.honest_network(), "b": fakes.stubborn_network()}
+    options = {"workers": 0, "progress": False, "examples": 0, "draws": 20}
+    found = evaluate(models, fakes.make_data(4), tmp_path, ("hot_pixels",), (1,), **options)
+    compared = {row["figure"] for row in found.differences}
+    assert {"auc_extra", "RUC_extra", "R_extra"} <= compared
+    curves = json.loads((tmp_path / "scores.json").read_text())["stable_at_p"]["curves"]
+    assert [len(curves[name]["extra"]) for name in models] == [31, 31]
+
+
+def test_labels_outside_the_crop_are_not_counted_as_measured(shifted, tmp_path):
+    data = fakes.make_data(2)
+    keypoints = data.keypoints.copy()
+    keypoints[0, 0, :2] = -9
+    options = {"workers": 0, "progress": False, "examples": 0, "draws": 10}
+    arguments = {"honest": fakes.honest_network()}, replace(data, keypoints=keypoints), tmp_path
+    found = evaluate(*arguments, ("spatter",), (2,), **options)
+    count = int((data.keypoints[..., 2] > 0).sum())
+    assert found.facts["labels"].startswith(f"{count - 1} of ")
 
 
 def test_the_typical_example_is_in_the_middle():

@@ -204,11 +204,26 @@ def test_outside_the_source_the_border_is_repeated():
 
 
 @pytest.mark.parametrize(
-    ("options", "message"), [({"scale": (1.2, 0.8)}, "scale must"), ({"flip": 1.5}, "flip is")]
+    ("options", "message"),
+    [
+        ({"scale": (1.2, 0.8)}, "scale must"),
+        ({"flip": 1.5}, "flip is"),
+        ({"flip": True}, "flip is True; expected a probability, 0 to 1"),
+        ({"flip": "yes"}, "flip is 'yes'"),
+    ],
 )
 def test_wrong_ranges_are_refused(options, message):
     with pytest.raises(KerasShrError, match=message):
         RandomKeypointAffine(**options)
+
+
+def test_sizes_have_to_be_known():
+    images, keypoints = keras.KerasTensor((None, None, None, 3)), keras.KerasTensor((None, 4, 3))
+    layer = RandomKeypointAffine()
+    with pytest.raises(KerasShrError, match=r"only the batch may be unknown: resize or set_shape"):
+        layer._check_shapes(images.shape, keypoints.shape)
+    with pytest.raises(KerasShrError, match=r"only the batch may be unknown"):
+        layer._check_shapes((None, 32, 32, 3), (None, None, 3))
 
 
 def test_one_picture_as_in_a_map_without_batches():

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from keras_shr import metrics
 from keras_shr.errors import KerasShrError
+from keras_shr.heatmaps import decode
 
 PROPERTY = settings(max_examples=12, deadline=None)
 
@@ -104,3 +105,10 @@ def test_errors_of_use():
         metrics.normalize_maps(np.zeros((1, 4, 4, 1)), "mean")
     with pytest.raises(KerasShrError, match="'printed' or 'corrected'"):
         metrics.Theorem3Share("exact")
+
+
+def test_no_maps_at_all():
+    empty = np.zeros((0, 16, 16, 4), "float32")
+    assert tuple(decode(empty).shape) == (0, 4, 3)
+    assert tuple(metrics.peak_gap(empty).shape) == (0, 4)
+    assert tuple(metrics.theorem3_holds(empty, empty).shape) == (0, 4)

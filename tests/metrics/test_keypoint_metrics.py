@@ -240,3 +240,14 @@ def test_errors_of_use():
         metrics.PCK(1).update_state(y_true, y_pred, np.ones((6, 5, 1)))
     with pytest.raises(KerasShrError, match="third column"):
         metrics.PCK(1, visibility="seen").update_state(y_true[..., :2], y_pred)
+
+
+@pytest.mark.parametrize("wrong", [-10, 0, "bbox", ("a", "b"), (1, 1), True])
+def test_functions_refuse_the_lengths_that_classes_refuse(wrong):
+    labels = np.array([[[1, 2, 2], [3, 4, 2]]], "float32")
+    for function in (metrics.nme, lambda *a, **k: metrics.pck(*a, 10, **k)):
+        with pytest.raises(KerasShrError, match="normalize"):
+            function(labels, labels[..., :2], normalize=wrong)
+    moved = labels[..., :2] + [[[3, 4]]]
+    for length in (10, np.float32(10), np.int64(10)):
+        assert float(metrics.nme(labels, moved, length)) == pytest.approx(0.5)

@@ -78,6 +78,26 @@ def test_warmup_rises_then_falls():
     assert WarmupCosine(**schedule.get_config()).get_config() == schedule.get_config()
 
 
+def test_a_length_that_was_given_stays():
+    """For data whose length nobody knows, and for many short calls of `fit`."""
+    optimizer = keras.optimizers.Adam(WarmupCosine(1e-3, total_steps=6))
+    optimizer.build([])
+    schedule = optimizer._learning_rate
+    for steps in (None, 100):
+        assert not fit_schedule(optimizer, steps, 3, 0, [])
+        assert (schedule.total_steps, schedule.first_step) == (6, 0)
+    again = WarmupCosine.from_config(schedule.get_config())
+    assert again.fixed
+    stretched = keras.optimizers.Adam(WarmupCosine(1e-3))
+    stretched.build([])
+    assert fit_schedule(stretched, 10, 2, 0, [])
+    for config in (stretched._learning_rate.get_config(), {"total_steps": 20}):
+        copy = keras.optimizers.Adam(WarmupCosine.from_config(config))
+        copy.build([])
+        assert fit_schedule(copy, 10, 5, 0, [])
+        assert copy._learning_rate.total_steps == 50
+
+
 def test_a_run_of_unknown_length_does_not_inherit_the_end_of_another():
     optimizer = default_optimizer()
     optimizer.build([])
@@ -85,12 +105,15 @@ def test_a_run_of_unknown_length_does_not_inherit_the_end_of_another():
     assert fit_schedule(optimizer, 10, 5, 0, [])
     batches_seen(optimizer).assign(50)
     assert float(schedule(50)) == pytest.approx(2e-5, rel=1e-3)
-    assert fit_schedule(optimizer, None, 3, 0, [])  # a generator
+    with pytest.warns(UserWarning, match="the learning rate stays at its peak"):
+        assert fit_schedule(optimizer, None, 3, 0, [])  # a generator
     assert (schedule.total_steps, schedule.first_step) == (None, 50)
     assert float(schedule(50 + 600)) == pytest.approx(2e-3)
-    assert not fit_schedule(optimizer, None, 3, 0, [])
+    with pytest.warns(UserWarning, match="give fit steps_per_epoch, or compile"):
+        assert not fit_schedule(optimizer, None, 3, 0, [])
     # One that goes on in its folder began where its backup says.
-    assert fit_schedule(optimizer, None, 3, 1, [SimpleNamespace(run_began_at=40)])
+    with pytest.warns(UserWarning, match="stays at its peak"):
+        assert fit_schedule(optimizer, None, 3, 1, [SimpleNamespace(run_began_at=40)])
     assert schedule.first_step == 40
 
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from model_helpers import TENSORFLOW, compiled, dataset, numpy, tiny_model
+from model_helpers import TENSORFLOW, compiled, dataset, numpy, tiny_model, tiny_network
 
 from keras_shr.training.batches import Batches
 from tests.dots import HEATMAP, KEYPOINTS, SIZE, pictures
@@ -130,3 +130,17 @@ def test_evaluate_is_the_loss_and_the_auc_of_the_predictions():
     auc = KeypointAUC(scale=256 / SIZE)
     auc.update_state(keypoints, model.predict_keypoints(images))
     assert logs["auc"] == pytest.approx(float(auc.result()))
+
+
+@pytest.mark.skipif(not TENSORFLOW, reason="TensorFlow alone forgets the rank")
+def test_weights_of_images_after_weights_of_keypoints():
+    images, keypoints = pictures(4)
+    model = tiny_model(tiny_network(filters=2), perturbations=None, stability=None)
+    model.compile("sgd")
+    single, each = np.array([1, 0, 2, 1], "float32"), np.ones((4, 3), "float32")
+    expected = model.evaluate(images, keypoints, sample_weight=single, verbose=0)
+    for weight in (each, single):
+        found = model.evaluate(images, keypoints, sample_weight=weight, verbose=0)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    for weight in (each, single):
+        model.fit(images, keypoints, sample_weight=weight, verbose=0)

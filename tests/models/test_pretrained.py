@@ -212,6 +212,37 @@ def test_what_is_frozen_stays_frozen_in_the_file(saved, tmp_path):
     assert len(other.trainable_variables) == len(saved[0].trainable_variables)
 
 
+def test_a_model_that_was_frozen_as_a_whole_learns_again(saved, tmp_path):
+    model = small_regressor(skeleton=SKELETON)
+    model.trainable = False
+    model.save(tmp_path / "still.keras")
+    for changes in ({}, {"num_keypoints": 5}):
+        free = StableHeatmapRegressor.from_pretrained(tmp_path / "still.keras", **changes)
+        assert len(free.trainable_variables) == len(saved[0].trainable_variables)
+
+
+@pytest.mark.parametrize("norms", [False, True])
+def test_a_frozen_backbone_of_ones_own_learns_again(tmp_path, norms):
+    """Its layers say in the file that they do not learn."""
+    images = keras.Input((32, 32, 3))
+    x = keras.layers.Conv2D(4, 3, 4, padding="same")(images)
+    x = keras.layers.BatchNormalization()(x)
+    backbone = keras.Model(images, x)
+    options = {"heatmap_stride": 2, "filters": 4, "frozen_batch_norm": norms}
+    model = StableHeatmapRegressor(3, image_size=32, backbone=backbone, **options)
+    learning = len(model.trainable_variables)
+    model.save(tmp_path / "own.keras")
+    frozen = StableHeatmapRegressor.from_pretrained(tmp_path / "own.keras", freeze=True)
+    assert len(frozen.trainable_variables) < learning
+    frozen.save(tmp_path / "frozen.keras")
+    for changes in ({}, {"num_keypoints": 5}):
+        free = StableHeatmapRegressor.from_pretrained(tmp_path / "frozen.keras", **changes)
+        assert len(free.trainable_variables) == learning
+    change = {"frozen_batch_norm": not norms}
+    other = StableHeatmapRegressor.from_pretrained(tmp_path / "own.keras", **change)
+    assert len(other.trainable_variables) == learning + (2 if norms else -2)
+
+
 def test_weights_and_dictionaries(saved):
     with pytest.raises(KerasShrError, match=r"weights=...\): the weights are those of the file"):
         StableHeatmapRegressor.from_pretrained(saved[1], weights="imagenet")

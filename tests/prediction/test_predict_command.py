@@ -258,7 +258,8 @@ def test_keypoints_and_pictures_below_a_score(model, tmp_path, capsys):
 def test_boxes_from_a_file(model, tmp_path, capsys):
     Image.fromarray(lamps(80, 120, POINTS, 5)).save(tmp_path / "a.png")
     boxes = tmp_path / "boxes.json"
-    boxes.write_text(json.dumps({"a.png": [[20, 5, 90, 70], [30, 10, 70, 60]]}))
+    found = {"a.png": [[20, 5, 90, 70], [30, 10, 70, 60]], "b.heic": [[1, 1, 9, 9]]}
+    boxes.write_text(json.dumps(found))
     arguments = ["predict", model, str(tmp_path / "a.png"), "--output", str(tmp_path / "o")]
     assert main([*arguments, "--boxes", str(boxes), "--no-pictures"]) == 0
     content = json.loads((tmp_path / "o" / "predictions.json").read_text())

@@ -22,6 +22,7 @@ from keras_shr.reproduction.report.drawing import convergence_note
 from keras_shr.reproduction.report.methods import EXPLANATIONS, look
 from keras_shr.reproduction.report.methods import METHODS as LOOKS
 from keras_shr.reproduction.report.paper_tables import fig8_csv, table1, table2, table3
+from keras_shr.reproduction.report.reading import read_rows
 from keras_shr.reproduction.report.results import Results
 from keras_shr.reproduction.report.statistics import Estimate, Spread, compare, pooled
 
@@ -298,6 +299,38 @@ def test_kept_draws_make_a_claim_paired(tmp_path):
     # The other claims keep what they have.
     other = judge(Results(tmp_path), claim("paper", "baseline"), "rendered")
     assert other["interval"] == "seeds and pictures"
+
+
+def test_smoothness_is_paired_in_each_data_set(tmp_path):
+    make_run(tmp_path)
+    first = Results(tmp_path).compare(
+        "paper", "baseline", "rendered", "ratio", "smoothness", "clean"
+    )
+    for name in ("cells.csv", "smoothness.csv"):
+        rows = read_rows(tmp_path, name)
+        for row in list(rows):
+            rows.append(row | {"data": "second"})
+            if "image" in row:
+                rows[-1]["image"] = f"second {row['image']}"
+        write_csv(tmp_path / name, list(rows[0]), rows)
+    results = Results(tmp_path)
+    for data in ("rendered", "second"):
+        found = results.compare("paper", "baseline", data, "ratio", "smoothness", "clean")
+        assert found.covers == first.covers == "paired pictures"
+        assert (found.low, found.high) == pytest.approx((first.low, first.high))
+
+
+def test_without_an_interval_over_pictures_nothing_is_decided(tmp_path):
+    """R may be 0 in some draws, and has no logarithm there."""
+    make_run(tmp_path, extras=False)
+    rows = read_rows(tmp_path, "scores.csv")
+    assert (
+        judge(Results(tmp_path), claim("paper", "baseline"), "rendered")["verdict"] == "supported"
+    )
+    write_csv(tmp_path / "scores.csv", list(rows[0]), [r | {"low": "", "high": ""} for r in rows])
+    found = judge(Results(tmp_path), claim("paper", "baseline"), "rendered")
+    assert (found["interval"], found["verdict"]) == ("seeds", "inconclusive")
+    assert "the luck of the pictures is unknown" in found["why"]
 
 
 def test_faulty_draws_are_named(tmp_path):

@@ -48,7 +48,7 @@ def test_a_run_from_before_the_setting_goes_on(tmp_path):
     old = dataclasses.asdict(config)
     del old["accumulate"]
     (tmp_path / "config.json").write_text(json.dumps(old))
-    assert json.loads(run._check_folder(tmp_path, config))["accumulate"] == 1
+    assert json.loads(run._check_folder(tmp_path, config, []))["accumulate"] == 1
     (tmp_path / "model.keras").touch()
     with pytest.raises(KerasShrError, match="a run with accumulate=1, not 4"):
-        run._check_folder(tmp_path, dataclasses.replace(config, accumulate=4))
+        run._check_folder(tmp_path, dataclasses.replace(config, accumulate=4), [])

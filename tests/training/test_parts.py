@@ -104,7 +104,7 @@ def test_all_validation_images_up_to_the_limit_are_measured(tmp_path, monkeypatc
 
     monkeypatch.setattr(run, "run_callbacks", found)
     few = load_arrays(FolderReader(folder(tmp_path / "a", *["val"] * 3), size=32))
-    monkeypatch.setattr(run, "_load", lambda *_: (None, few.take([0, 1, 2] * 200)))
+    monkeypatch.setattr(run, "_load", lambda *_: (few, few.take([0, 1, 2] * 200)))
     config = Config(data=folder(tmp_path / "b", "train"), image_size=32)
     with pytest.raises(Found, match="600"):
         train(config, tmp_path / "run", verbose=0)
@@ -260,3 +260,37 @@ def test_shards_of_one_group_are_held_out_by_their_number(group, tmp_path):
     assert (shards, validation.ids) == (2, reader.ids[6:])
     with pytest.raises(KerasShrError, match="4 shards are too few to hold one out"):
         _held_out_shards(reader, Config(validation_share=0.9), 1)
+
+
+def test_a_part_of_data_without_parts_is_refused(tmp_path):
+    make_coco(tmp_path)
+    data = f"coco:{tmp_path}/person.json?images_root={tmp_path}/pictures"
+    assert parts(data)[0] == parts(data, split=None)[0] == ["a.png#11", "a.png#14"]
+    with pytest.raises(MissingPartError, match="has no parts, so none is called 'fold 1'"):
+        parts(data, split="fold 1")
+
+
+def test_a_fold_may_be_a_number(tmp_path):
+    data = folder(tmp_path / "a", 0, 1, 2)
+    assert parts(data, split=0, validation_split=2) == (["a0.png"], ["a2.png"])
+    config = Config().override(["split=0", "validation_split=2"])
+    assert (config.split, config.validation_split) == ("0", "2")
+
+
+def test_a_run_on_other_records_is_not_gone_on_with(tmp_path):
+    data, output = folder(tmp_path / "a", *[None] * 4), tmp_path / "run"
+    output.mkdir()
+    config = Config(data=data, image_size=32)
+
+    def check():
+        return run._check_folder(output, config, run._records(*open_parts(config)))
+
+    (output / "config.json").write_text(check())
+    (output / "model.keras").touch()
+    check()
+    lines = (tmp_path / "a" / "index.jsonl").read_text().splitlines()
+    (tmp_path / "a" / "index.jsonl").write_text("\n".join(lines[:3]))
+    with pytest.raises(KerasShrError, match=r"run on other records \(4 of them, now 3\)"):
+        check()
+    (output / "model.keras").unlink()
+    check()

@@ -50,7 +50,7 @@ WRONG = {
     "method=basline": "method is 'basline'; expected None or one of .*baseline",
     "method=[]": r"method is \[\]; expected None or one of",
     "data=[]": r"data is \[\]; expected a path",
-    "split=1": "split is 1; expected text or None",
+    "split=[1]": r"split is \[1\]; expected text or None",
     "epoch=3": "'epoch' is no setting; there are data, split",
 }
 
@@ -128,7 +128,8 @@ def test_what_only_building_the_model_shows(wrong, monkeypatch):
 
 def test_a_run_that_failed_before_its_first_epoch_blocks_nothing(tmp_path):
     def check(**settings):
-        return json.loads(run._check_folder(tmp_path, Config(data="rendered:4", **settings)))
+        config = Config(data="rendered:4", **settings)
+        return json.loads(run._check_folder(tmp_path, config, []))
 
     theirs = json.dumps(dataclasses.asdict(Config(data="rendered:4", seed=1)))
     (tmp_path / "config.json").write_text(theirs)

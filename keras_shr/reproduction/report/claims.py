@@ -13,6 +13,7 @@ from keras_shr.reproduction.report.tables import markdown_line
 SUPPORTED, NOT_SUPPORTED = "supported", "not supported"
 INCONCLUSIVE, NOT_RUN = "inconclusive", "not run"
 UNKNOWN_SPREAD = "the spread of seeds is unknown"
+UNKNOWN_LUCK = "the luck of the pictures is unknown"
 VERDICTS = (SUPPORTED, NOT_SUPPORTED, INCONCLUSIVE, NOT_RUN)
 RULE = (
     "Supported: the whole 95 % interval of every comparison in the claim lies on the claimed side "
@@ -97,6 +98,8 @@ def _judge_part(results, claim, part, data):
             faults.append(fault if of_all else f"{label(method)}: {fault}")
     if "seeds" not in found.covers:
         faults.append(UNKNOWN_SPREAD)
+    if "pictures" not in found.covers:
+        faults.append(UNKNOWN_LUCK)
     margin = claim.sign * (found.value - claim.threshold)
     return _Judged(part, found, margin, side, tuple(dict.fromkeys(faults)))
 

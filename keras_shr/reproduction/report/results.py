@@ -93,13 +93,13 @@ class Results:
         cells: dict = {}
         for row in self.rows["smoothness.csv"]:
             cells.setdefault(tuple(row[k] for k in CELL), []).append(row)
-        if not cells:
-            return
-        pictures = [row["image"] for row in next(iter(cells.values()))]
-        bootstrap = Bootstrap([""] * len(pictures))
+        first: dict = {}  # data set → its pictures and the draws of them
         for (*cell, seed), rows in cells.items():
             values = np.array([row["smoothness"] for row in rows])
             names = [row["image"] for row in rows]
+            if cell[2] not in first:
+                first[cell[2]] = names, Bootstrap([""] * len(names))
+            pictures, bootstrap = first[cell[2]]
             if names == pictures and len(names) > 1:
                 _, drawn = bootstrap.ratio(values[:, None], np.ones((len(names), 1)))
                 key = (*cell, "smoothness", CLEAN, "", "")
