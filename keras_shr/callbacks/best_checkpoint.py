@@ -91,8 +91,8 @@ class BestCheckpoint(keras.callbacks.Callback):
         if self.monitor not in logs:
             raise KerasShrError(
                 f"BestCheckpoint watches {self.monitor!r}, which is not in the logs "
-                f"({', '.join(sorted(logs))}); give validation= or put RobustnessCallback before it, to "
-                "measure as often (every=, validation_freq=)"
+                f"({', '.join(sorted(logs))}); give validation= or put RobustnessCallback before it"
+                ", measuring as often (every=, validation_freq=)"
             )
         value = float(logs[self.monitor])
         if self.best is None or (value < self.best if self.lowest else value > self.best):
