@@ -3,7 +3,7 @@
 import numpy as np
 
 from keras_shr.data.images import SquareBox
-from keras_shr.errors import DataError, shown
+from keras_shr.errors import DataError
 
 _ENOUGH = 3  # records, and keypoints of a record, that say something
 _MOST = 0.9
@@ -25,8 +25,7 @@ def square_around(rectangle, picture, padding, where) -> SquareBox:
     rows, columns = picture.shape[:2]
     if not (-width < x < columns and -height < y < rows):
         raise DataError(
-            f"{where}: box {shown(list(rectangle))} lies outside the picture, which is "
-            f"{columns}x{rows}"
+            f"{where}: box {_written(rectangle)} lies outside the picture, which is {columns}x{rows}"
         )
     return SquareBox.of_rectangle(x, y, width, height, padding)
 
@@ -61,5 +60,9 @@ def refuse_corners(rectangles, keypoints, where) -> None:
         example = boxes[np.argmax(larger)]
         raise DataError(
             f"{where}: boxes are x, y, width, height, but these look like corners x1, y1, x2, y2 "
-            f"(such as {shown(example.tolist())}); give x1, y1, x2 - x1, y2 - y1"
+            f"(such as {_written(example)}); give x1, y1, x2 - x1, y2 - y1"
         )
+
+
+def _written(rectangle):
+    return f"[{', '.join(f'{value:g}' for value in rectangle)}]"

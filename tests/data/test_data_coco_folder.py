@@ -153,7 +153,7 @@ def test_labels_as_shares_in_coco(coco_root):
 
 
 def test_boxes_outside_the_picture(coco_root, folder_root):
-    message = r"a.png#11\): box \[400.0, 10.0, 40.0, 20.0\] lies outside the picture, .* 100x80"
+    message = r"a.png#11\): box \[400, 10, 40, 20\] lies outside the picture, .* 100x80"
     with pytest.raises(DataError, match=message):
         _coco(coco_root, _annotation(bbox=[400, 10, 40, 20]))()
     root = _write(folder_root / "x", {"keypoints": [[1, 2]], "box": [5, 30, 4, 4]})
