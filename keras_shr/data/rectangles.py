@@ -25,7 +25,8 @@ def square_around(rectangle, picture, padding, where) -> SquareBox:
     rows, columns = picture.shape[:2]
     if not (-width < x < columns and -height < y < rows):
         raise DataError(
-            f"{where}: box {_written(rectangle)} lies outside the picture, which is {columns}x{rows}"
+            f"{where}: box {_written(rectangle)} lies outside the picture, which is "
+            f"{columns}x{rows}"
         )
     return SquareBox.of_rectangle(x, y, width, height, padding)
 
