@@ -5,6 +5,7 @@ import json
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -123,7 +124,10 @@ def train(
         writes=devices.chief,
     )
     # The backup last: what the others do about an epoch is done before it counts as finished.
-    common = {"epochs": config.epochs, "callbacks": [*own[:-1], *callbacks, own[-1]]}
+    common: dict[str, Any] = {
+        "epochs": config.epochs,
+        "callbacks": [*own[:-1], *callbacks, own[-1]],
+    }
     common["verbose"] = verbose
     # Both kinds of data have an order of their own. Keras would shuffle the batches once more, with
     # a generator whose state an interrupted run takes with it.
