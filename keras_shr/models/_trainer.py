@@ -106,7 +106,7 @@ class _Trainer(_Model):
 
     def compile_from_config(self, config):
         """Compiles a loaded model as it was compiled when saved; several devices without XLA."""
-        if self.distribute_strategy is not None:
+        if getattr(self, "_distribute_strategy", None) is not None:
             config = config | {"jit_compile": "auto"}
         self.compile(**keras.saving.deserialize_keras_object(config))
         self.optimizer.build(self.trainable_variables)

@@ -8,6 +8,18 @@ from model_helpers import PAPER, SKELETON, STILL, numpy, tiny_model, tiny_networ
 from tests.dots import pictures
 
 
+def test_xla_that_was_asked_for_is_loaded_where_it_works(monkeypatch):
+    model = tiny_model(tiny_network(filters=2))
+    model.compile("sgd", jit_compile=True)
+    config, seen = model.get_compile_config(), []
+    monkeypatch.setattr(type(model), "compile", lambda _, **given: seen.append(given))
+    for strategy in (None, "two devices"):
+        monkeypatch.setattr(model, "_distribute_strategy", strategy, raising=False)
+        model.compile_from_config(config)
+    monkeypatch.setattr(model, "_distribute_strategy", None, raising=False)
+    assert [given["jit_compile"] for given in seen] == [True, "auto"]
+
+
 def state_of(model):
     return [numpy(v) for v in (*model.variables, *model.optimizer.variables)]
 
