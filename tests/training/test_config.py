@@ -11,7 +11,7 @@ from keras_shr.layers import RandomKeypointAffine
 from keras_shr.models import StableHeatmapRegressor
 from keras_shr.skeletons import Skeleton
 from keras_shr.training import Batches, Config, load_config
-from keras_shr.training.run import hold_out
+from keras_shr.training.holding_out import hold_out
 
 
 def data(count=23, groups=()):

@@ -17,8 +17,8 @@ from keras_shr.data import (
 from keras_shr.errors import DataError, KerasShrError, MissingPartError
 from keras_shr.skeletons import Skeleton
 from keras_shr.training import Config, run, train
+from keras_shr.training.holding_out import hold_out, hold_out_shards
 from keras_shr.training.parts import open_parts
-from keras_shr.training.run import _held_out_shards, hold_out
 from tests.small_sets import grey_picture, make_coco, make_rhd, make_stb, save
 
 
@@ -240,26 +240,26 @@ def test_shards_are_held_out_in_whole_groups(tmp_path):
         (0.2, 8, [17, 18, 19, 20, 21]),  # 16 is a c, whose others are trained on
         (0.3, 7, [14, 15, 16, 17, 18, 19, 20, 21]),
     ):
-        shards, validation = _held_out_shards(reader, Config(validation_share=share), 1)
+        shards, validation = hold_out_shards(reader, Config(validation_share=share), 1)
         assert (shards, validation.ids) == (kept, [f"{i}.png" for i in held])
     config = Config(validation_share=0.3, validation_limit=3)
-    assert _held_out_shards(reader, config, 1)[1].ids == ["14.png", "18.png", "21.png"]
+    assert hold_out_shards(reader, config, 1)[1].ids == ["14.png", "18.png", "21.png"]
 
 
 @pytest.mark.parametrize("groups", [list("vwxyz") * 4, ["few"] * 4 + ["many"] * 16])
 def test_groups_that_cannot_be_held_out_whole_are_refused(groups, tmp_path):
     reader = in_shards(tmp_path, groups, 10)
     with pytest.raises(KerasShrError, match=r"prepared: .*10 shards have too few whole groups"):
-        _held_out_shards(reader, Config(), 1)
+        hold_out_shards(reader, Config(), 1)
 
 
 @pytest.mark.parametrize("group", [None, "one"])
 def test_shards_of_one_group_are_held_out_by_their_number(group, tmp_path):
     reader = in_shards(tmp_path, [group] * 12, 4)
-    shards, validation = _held_out_shards(reader, Config(validation_share=0.3), 1)
+    shards, validation = hold_out_shards(reader, Config(validation_share=0.3), 1)
     assert (shards, validation.ids) == (2, reader.ids[6:])
     with pytest.raises(KerasShrError, match="4 shards are too few to hold one out"):
-        _held_out_shards(reader, Config(validation_share=0.9), 1)
+        hold_out_shards(reader, Config(validation_share=0.9), 1)
 
 
 def test_a_part_of_data_without_parts_is_refused(tmp_path):

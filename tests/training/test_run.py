@@ -15,6 +15,7 @@ from keras_shr.cli import main
 from keras_shr.data import open_data
 from keras_shr.errors import KerasShrError
 from keras_shr.training import Config, run, train
+from keras_shr.training.holding_out import hold_out_shards
 
 pytestmark = [
     pytest.mark.slow,
@@ -112,7 +113,7 @@ def test_the_last_shards_are_held_out_as_far_as_needed(tmp_path):
     arguments = ["prepare", "rendered", "12", prepared, "--size", "32", "--workers", "1"]
     assert main([*arguments, "--shards", "4"]) == 0
     reader = open_data(prepared)
-    shards, held = run._held_out_shards(reader, Config(validation_share=0.3), 1)
+    shards, held = hold_out_shards(reader, Config(validation_share=0.3), 1)
     assert (shards, held.ids) == (2, reader.ids[6:])
     with pytest.raises(KerasShrError, match="4 shards are too few to hold one out"):
-        run._held_out_shards(reader, Config(validation_share=0.9), 1)
+        hold_out_shards(reader, Config(validation_share=0.9), 1)
