@@ -5,6 +5,21 @@ import keras
 from keras_shr.errors import KerasShrError
 
 
+def check_differentiable(network) -> None:
+    """Refuses a network whose input is of whole numbers: nothing flows back through it.
+
+    Raises:
+        KerasShrError: naming the input's type.
+    """
+    for given in network.inputs:
+        if "int" in keras.backend.standardize_dtype(given.dtype):
+            raise KerasShrError(
+                f"the network's input {given.name!r} is {given.dtype}, so that its answer has no "
+                "gradient with respect to the images, which this method needs; make it a "
+                "keras.Input of float32"
+            )
+
+
 def image_gradient(function, images):
     """The gradient of a scalar function of images, of their shape, as a constant.
 

@@ -7,7 +7,7 @@ from keras_shr import _random
 from keras_shr._typing import Tensor
 from keras_shr.errors import KerasShrError
 from keras_shr.losses.base import reduce_keypoints
-from keras_shr.methods._gradients import image_gradient
+from keras_shr.methods._gradients import check_differentiable, image_gradient
 from keras_shr.methods.base import Method
 from keras_shr.methods.own_views import OwnViewsModel
 
@@ -36,6 +36,7 @@ class AdversarialTraining(OwnViewsModel):
 
     def __init__(self, network, eps=8.0, steps=7, step_size=2.0, **kwargs):
         super().__init__(network, **kwargs)
+        check_differentiable(network)
         if eps < 0 or step_size < 0 or steps < 0:
             raise KerasShrError(
                 f"eps, steps and step_size are {eps}, {steps} and {step_size}; none may be negative"

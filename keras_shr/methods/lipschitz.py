@@ -7,7 +7,7 @@ from keras_shr import _random
 from keras_shr._typing import Tensor
 from keras_shr.errors import KerasShrError
 from keras_shr.losses import reduce_keypoints
-from keras_shr.methods._gradients import image_gradient
+from keras_shr.methods._gradients import check_differentiable, image_gradient
 from keras_shr.methods.base import Method
 from keras_shr.methods.own_views import OwnViewsModel
 
@@ -56,6 +56,7 @@ class LipschitzTraining(OwnViewsModel):
         self, network, radius=1.0, iterations=1, bound=0.0, stability_weight=0.1, **kwargs
     ):
         super().__init__(network, stability_weight=stability_weight, **kwargs)
+        check_differentiable(network)
         if radius <= 0 or iterations < 0 or bound < 0:
             raise KerasShrError(
                 f"radius, iterations and bound are {radius}, {iterations} and {bound}; they have "

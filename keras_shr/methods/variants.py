@@ -24,6 +24,7 @@ _MST = {"stability": "mst", "stop_gradient": False}
 _ST = {"stability": "st", "stop_gradient": False, "stability_weight": 0.1}
 _ALL = _RCC | _HDHR | _MST
 _BOTH = {"supervise_perturbed": True}
+_OURS = {"target": "highly_differentiated", "rcc": "symmetric", "stability": "mst"} | _BOTH
 
 
 def _variant(name, title, source, views, options):
@@ -53,7 +54,7 @@ VARIANTS = (
         2,
         _ALL | _BOTH,
     ),
-    Method("ours", "keras_shr default", f"{_HERE}: the defaults of PairedHeatmapModel", 2),
+    Method("ours", "keras_shr default", f"{_HERE}: the defaults of PairedHeatmapModel", 2, _OURS),
     _variant(
         "st_g",
         "ST_g",

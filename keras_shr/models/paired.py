@@ -115,6 +115,11 @@ class PairedHeatmapModel(PairTrainer, KeypointPrediction, keras.Model):
         **kwargs,
     ):
         # The layers inside choose their own precision; images and maps pass unchanged.
+        if keras.dtype_policies.get(kwargs.pop("dtype", None) or "float32").name != "float32":
+            raise KerasShrError(
+                "dtype has no effect here: the network's layers have theirs; build them under "
+                "keras.config.set_dtype_policy"
+            )
         kwargs["dtype"] = "float32"
         super().__init__(**kwargs)
         if target not in TARGETS:

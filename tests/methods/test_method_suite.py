@@ -133,5 +133,17 @@ def test_numbers_may_be_changed_and_definitions_not():
     assert build_method("st_a", network, stability_weight=0.5).stability_weight == 0.5
     with pytest.raises(KerasShrError, match="method st_g is defined by perturbations="):
         build_method("st_g", network, perturbations=("snow",))
+    with pytest.raises(KerasShrError, match="method ours is defined by stability='mst'; leave"):
+        build_method("ours", network, stability=None)
     with pytest.raises(KerasShrError, match="no method 'sota'; there are baseline"):
         build_method("sota", network)
+
+
+@pytest.mark.parametrize("name", ["at", "lip"])
+def test_a_network_of_whole_numbers_has_no_gradient(name):
+    images = keras.Input((32, 32, 3), dtype="uint8")
+    x = keras.layers.Rescaling(1 / 255)(images)
+    network = keras.Model(images, keras.layers.Conv2D(3, 3, 4, padding="same")(x))
+    with pytest.raises(KerasShrError, match="is uint8, so that its answer has no gradient"):
+        build_method(name, network)
+    build_method("ours", network)

@@ -319,3 +319,10 @@ def test_sides_that_are_not_paired_are_not_mirrored():
     order = RandomKeypointAffine(flip_order=(0, 2, 1))
     PairedHeatmapModel(tiny_network(), skeleton=eyes, augmentation=order)
     PairedHeatmapModel(tiny_network(), skeleton=eyes, augmentation=RandomKeypointAffine(flip=0))
+
+
+def test_a_precision_that_would_have_no_effect_is_refused():
+    with pytest.raises(KerasShrError, match="dtype has no effect here: the network's layers have"):
+        tiny_model(dtype="mixed_float16")
+    for same in (None, "float32", keras.dtype_policies.DTypePolicy("float32")):
+        assert tiny_model(dtype=same).compute_dtype == "float32"
