@@ -238,7 +238,7 @@ def _load_init(path):
 def _records(*readers):
     """What tells one choice of records from another, as JSON values."""
     known = (reader.describe() for reader in readers if reader is not None)
-    return [[each["name"], each["count"], each["ids_sha256"]] for each in known]
+    return [[each["count"], each["ids_sha256"]] for each in known]
 
 
 def _save_for_inference(model, config, path):
@@ -287,7 +287,7 @@ def _check_folder(output, config, records):
         )
     before = (found or {}).get("records", records)  # older runs lack them
     if before != records and begun:
-        counts = (" and ".join(str(part[1]) for part in each) for each in (before, records))
+        counts = (" and ".join(str(part[0]) for part in each) for each in (before, records))
         raise KerasShrError(
             f"{output}: holds a run on other records ({next(counts)} of them, now {next(counts)}): "
             "what is held out for validation would be drawn anew, some of it from what has been "
