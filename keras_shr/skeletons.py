@@ -141,7 +141,8 @@ def mirror_pairs(names) -> list[tuple[int, int]]:
     pairs = []
     for i, those in enumerate(words):
         other = places.get(tuple((_OTHER.get(side), rest) for side, rest in those), i)
-        if i != other and next(side for side, _ in those if side) == "left":
+        first = next((side for side, _ in those if side), None)
+        if i != other and first == "left":
             pairs.append((i, other))
     return pairs
 

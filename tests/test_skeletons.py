@@ -41,6 +41,11 @@ def test_all_sides_of_a_name_change():
     ]
 
 
+def test_names_whose_words_are_alike_or_in_another_script_have_no_pairs():
+    for names in (("鼻", "目", "耳"), ("kp-1", "kp_1"), ("nose", "Nose")):
+        assert mirror_pairs(names) == []
+
+
 def test_a_side_without_its_counterpart_is_not_known():
     assert not knows_sides(Skeleton("one eye", ("left_eye", "nose")))
     pairs = ((0, 1),)
