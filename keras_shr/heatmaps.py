@@ -209,6 +209,13 @@ def peak_index(flat) -> Tensor:
     return ops.minimum(first, pixels - 1)  # no pixel equals a NaN maximum
 
 
+def values_at(flat, index, axis) -> Tensor:
+    """`take_along_axis`, for a batch without images too: JAX before 0.5 gathers nothing from it."""
+    if flat.shape[0] == 0:
+        return ops.zeros(index.shape, flat.dtype)
+    return ops.take_along_axis(flat, index, axis=axis)
+
+
 def _moments_near_peak(heatmaps, x, y, radius):
     """Mass-weighted mean position inside a square window round the peak."""
     height, width = heatmaps.shape[1:3]
@@ -298,6 +305,8 @@ def decode(heatmaps, method="argmax", score_radius=None) -> Tensor:
     # The sums below have to stay in float32.
     heatmaps = ops.where(ops.isfinite(heatmaps), ops.clip(heatmaps, 0.0, 1e30), 0.0)
     height, width, keypoints = heatmaps.shape[1:]
+    if heatmaps.shape[0] == 0:  # backends differ in what they make of nothing
+        return ops.zeros((0, keypoints, 3))
     index = peak_index(ops.reshape(heatmaps, (-1, height * width, keypoints)))
     x = ops.cast(index % width, "float32")
     y = ops.cast(index // width, "float32")

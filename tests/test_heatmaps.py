@@ -179,6 +179,12 @@ def test_decode_survives_values_that_are_not_numbers(method, bad):
     np.testing.assert_allclose(got, [4, 3, 1], atol=1e-4)
 
 
+@pytest.mark.parametrize("method", ["argmax", "dark", "centroid"])
+def test_a_batch_without_maps(method):
+    empty = np.zeros((0, 8, 6, 4), "float32")
+    assert tuple(heatmaps.decode(empty, method).shape) == (0, 4, 3)
+
+
 def test_wrong_names_are_refused():
     with pytest.raises(KerasShrError, match="chessboard"):
         heatmaps.highly_differentiated_heatmap([[[1, 1, 1]]], (8, 8), metric="taxi")

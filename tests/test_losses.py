@@ -80,6 +80,12 @@ def test_stability_losses_match_their_formulas(clean, perturbed):
     assert got == pytest.approx(np.mean([oracles.st(*p) for p in pairs]), rel=1e-4, abs=1e-6)
 
 
+def test_stability_losses_of_no_pictures():
+    empty = np.zeros((0, 8, 6, 4), "float32")
+    assert tuple(losses.maximum_stability(empty, empty).shape) == (0, 4)
+    assert tuple(losses.stability(empty, empty).shape) == (0, 4)
+
+
 def test_st_by_hand():
     clean = np.array([1.0, 0.5, 0.0, 0.0], "float32").reshape(1, 2, 2, 1)
     perturbed = np.array([0.8, 0.9, 0.0, 0.0], "float32").reshape(1, 2, 2, 1)

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from keras_shr._typing import Tensor
-from keras_shr.heatmaps import peak_index
+from keras_shr.heatmaps import peak_index, values_at
 from keras_shr.losses.base import KeypointLoss
 
 
@@ -25,7 +25,7 @@ def maximum_stability(clean, perturbed) -> Tensor:
     height, width, keypoints = clean.shape[1:]
     index = peak_index(ops.reshape(clean, (-1, height * width, keypoints)))
     flat = ops.reshape(d, (-1, height * width, keypoints))
-    at_peak = ops.take_along_axis(flat, index[:, None, :], axis=1)[:, 0]
+    at_peak = values_at(flat, index[:, None, :], axis=1)[:, 0]
     return ops.mean(ops.square(d), axis=(1, 2)) + ops.square(at_peak)
 
 

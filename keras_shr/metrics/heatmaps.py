@@ -11,6 +11,7 @@ from keras import ops
 
 from keras_shr._typing import Tensor
 from keras_shr.errors import KerasShrError
+from keras_shr.heatmaps import values_at
 from keras_shr.metrics._arrays import as_float, check_heatmaps
 
 FORMS = ("printed", "corrected")
@@ -152,7 +153,7 @@ def theorem3_holds(clean_maps, perturbed_maps, form="printed") -> Tensor:
     perturbed, _, _, perturbed_finite = _flat("perturbed_maps", perturbed_maps)
     first, second, index = _two_highest(clean)
     change = perturbed - clean
-    at_peak = ops.take_along_axis(change, index, axis=-1)[..., 0]
+    at_peak = values_at(change, index, axis=-1)[..., 0]
     area = ops.cast(height * width, clean.dtype)
     bound = ops.sqrt(ops.sum(ops.square(change), axis=-1) + area * ops.square(at_peak))
     if form == "corrected":
