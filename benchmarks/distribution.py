@@ -3,8 +3,8 @@
     python -m benchmarks.distribution --output results/distribution.csv
 
 Trains the tiny network of `tests/distribution/fit_rendered.py` for two epochs on one processor, on
-two of one machine, in two processes and in two processes with two processors each; then on one
-and two host devices under JAX. Seeds are fixed; what is left are sums in another order.
+two of one machine, in two processes and in two processes with two processors each; then the same
+with host devices under JAX. Seeds are fixed; what is left are sums in another order.
 """
 
 import argparse
@@ -48,6 +48,12 @@ RUNS = {
     ("jax", "2, DataParallel"): lambda folder: [
         start(folder, "mirrored", "epochs=2", KERAS_BACKEND="jax", **HOST_DEVICES)
     ],
+    ("jax", "2 processes, jax.distributed"): lambda folder: two_workers(
+        folder, "epochs=2", KERAS_BACKEND="jax"
+    ),
+    ("jax", "2 processes with 2 each, jax.distributed"): lambda folder: two_workers(
+        folder, "epochs=2", KERAS_BACKEND="jax", **HOST_DEVICES
+    ),
 }
 
 

@@ -101,30 +101,16 @@ def steps_taken(model):
     return int(numpy(model.optimizer.iterations))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("jit", [False, True], ids=["plain", "xla"])
-@pytest.mark.parametrize(
-    "options",
-    [
-        {},
-        PAPER,
-        {"target": "gaussian", "rcc": None, "stability": "st"},
-        {"perturbations": QUICK, "rcc_in_inference": False},
-    ],
-    ids=["default", "paper", "gaussian", "correlation_in_training"],
-)
-@pytest.mark.parametrize("policy", POLICIES)
-def test_a_long_run_of_extremes_stays_finite(policy, options, jit):
-    """Four hundred steps, half of them extreme, in random order, at a high learning rate."""
-    if keras.backend.backend() == "torch" and jit:
-        pytest.skip("PyTorch has no XLA")
-    if jit and options:
-        pytest.skip("XLA compiles the same mathematics; one set of options shows it")
+def long_run(policy, options, jit, without=(), **optimizer):
+    """Four hundred steps, half of them extreme, in random order, at a high learning rate.
+
+    Returns the model and the supervision loss of each step.
+    """
     options = {"perturbations": (*QUICK, "shot_noise", "brightness")} | options
     model = tiny_model(network(policy), augmentation={}, **options)
-    model.compile(keras.optimizers.Adam(1e-2), metrics=[], jit_compile=jit)
+    model.compile(keras.optimizers.Adam(1e-2, **optimizer), metrics=[], jit_compile=jit)
     rng = np.random.default_rng(1)
-    names = list(EXTREMES)
+    names = [name for name in EXTREMES if name not in without]
     images, keypoints = pictures(4)
     losses, count = [], 400
     for step in range(count):
@@ -138,13 +124,40 @@ def test_a_long_run_of_extremes_stays_finite(policy, options, jit):
     check_finite(model, logs, "the end")
     # The loss scale settles after a few steps that do not count.
     assert steps_taken(model) >= count - (20 if policy == "mixed_float16" else 0)
-    # Half of the steps taught nonsense at a high rate, so this is all that can be asked.
-    end = np.mean(losses[-10:])
-    assert end < 1.5 * losses[0]
-    learnt = end < 1.05 * losses[0]
-    if policy == "mixed_bfloat16" and not learnt:
-        pytest.xfail(
-            "open: in bfloat16 one order of four ends with a loss above its beginning, in float32 "
-            "none of eight"
-        )
-    assert learnt
+    return model, losses
+
+
+COMPILED = keras.backend.backend() == "jax"  # which otherwise computes operation by operation
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("jit", [False, True], ids=["plain", "xla"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        PAPER,
+        {"target": "gaussian", "rcc": None, "stability": "st"},
+        {"perturbations": QUICK, "rcc_in_inference": False},
+    ],
+    ids=["default", "paper", "gaussian", "correlation_in_training"],
+)
+@pytest.mark.parametrize("policy", POLICIES)
+def test_a_long_run_of_extremes_learns_all_the_same(policy, options, jit):
+    if keras.backend.backend() == "torch" and jit:
+        pytest.skip("PyTorch has no XLA")
+    if options and jit is not COMPILED:
+        pytest.skip("XLA compiles the same mathematics; one set of options shows it")
+    # Clipped as in `default_optimizer`: see the test below.
+    _, losses = long_run(policy, options, jit, global_clipnorm=1.0)
+    # The paper's method is slower, in float32 too.
+    assert np.mean(losses[-10:]) < (0.97 if options is PAPER else 0.85) * losses[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("policy", POLICIES)
+def test_a_long_run_without_clipping(policy):
+    """One heavy batch fills Adam's second moment for a thousand steps, in every precision."""
+    long_run(policy, {}, COMPILED)
+    _, losses = long_run(policy, {}, COMPILED, without=("heavy",))
+    assert np.mean(losses[-10:]) < 0.85 * losses[0]
