@@ -133,7 +133,7 @@ def by_image(apply, images, severity, parameters):
     A chain of many operations is then several times as fast as on the whole batch, since one
     image stays in the cache, and a branch that only some severities take is run for those alone.
     """
-    if images.shape[0] == 1 or _accelerated():
+    if images.shape[0] == 1 or accelerated():
         return apply(images, severity, parameters)
 
     def one(arguments):
@@ -143,7 +143,7 @@ def by_image(apply, images, severity, parameters):
     return ops.map(one, (images, severity, parameters))
 
 
-def _accelerated():
+def accelerated():
     """Whether the backend computes elsewhere than on a CPU."""
     if keras.backend.backend() == "jax":
         import jax

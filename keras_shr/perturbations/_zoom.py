@@ -47,9 +47,9 @@ def _places(length):
     return table
 
 
-def _blocks(length):
-    """Cut an axis in four: slices of the output and of the source that it is computed from."""
-    edges = [length * i // 4 for i in range(5)]
+def _blocks(length, count):
+    """Cut an axis in `count`: slices of the output and of the source that it is computed from."""
+    edges = [length * i // count for i in range(count + 1)]
     places = _places(length)
     blocks = []
     for start, stop in pairwise(edges):
@@ -79,24 +79,35 @@ def _zoom(images, severity, parameters):
     row_places = at_severity(_places(height), severity)
     column_places = at_severity(_places(width), severity)
     columns = []
-    for out, source in _blocks(width):
+    for out, source in _blocks(width, 4):
         weights = ops.transpose(_weights(column_places[:, out], source), (0, 2, 3, 1))
         columns.append((source, ops.reshape(weights, (-1, 1, *_merged(weights)))))
+    if common.accelerated():  # which wants few and large products
+        groups, strips_of_rows = [planes], 4
+    else:  # all channels at once would copy the weights for each
+        groups, strips_of_rows = [planes[:, i : i + 1] for i in range(3)], 8
     strips = []
-    for out, source in _blocks(height):
+    for out, source in _blocks(height, strips_of_rows):
         weights = _weights(row_places[:, out], source)
-        count, layers = weights.shape[1:3]
-        weights = ops.reshape(weights, (-1, 1, count * layers, weights.shape[3]))
-        strip = []
-        for column_source, column_weights in columns:
-            part = ops.matmul(weights, planes[:, :, source, column_source])
-            # Rows are ordered (row, layer): layers move over to the columns without a copy.
-            part = ops.reshape(part, (-1, 3, count, layers * part.shape[3]))
-            strip.append(ops.matmul(part, column_weights))
-        strips.append(ops.concatenate(strip, axis=3))
+        weights = ops.reshape(weights, (-1, 1, *_merged(weights)))
+        rows = out.stop - out.start
+        strip = [_strip(group[:, :, source], weights, columns, rows) for group in groups]
+        strips.append(ops.concatenate(strip, axis=1))
     total = ops.concatenate(strips, axis=2) + _OWN_WEIGHT * planes
     layers = np.array([len(factors) + 1.0 for factors in _FACTORS])
     return common.clip(common.channels_last(total / at_severity(layers, severity, 3)))
+
+
+def _strip(planes, weights, columns, rows):
+    """`rows` rows of the summed layers, from the source rows that they need."""
+    parts = []
+    for source, column_weights in columns:
+        part = ops.matmul(weights, planes[..., source])
+        # Rows are ordered (row, layer): layers move over to the columns without a copy.
+        layers = part.shape[2] // rows
+        part = ops.reshape(part, (-1, planes.shape[1], rows, layers * part.shape[3]))
+        parts.append(ops.matmul(part, column_weights))
+    return ops.concatenate(parts, axis=3)
 
 
 def _merged(weights):

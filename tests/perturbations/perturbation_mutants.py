@@ -162,7 +162,7 @@ def _fails(test):
 
 def _measure(kind, severities):
     """Suite -> (excess over the bound, severity, statistic), the largest."""
-    before, _common._accelerated = _common._accelerated, lambda: True  # all images at once
+    before, _common.accelerated = _common.accelerated, lambda: True  # all images at once
     try:
         parity, distribution = [], []
         for severity in severities:
@@ -180,7 +180,7 @@ def _measure(kind, severities):
             distribution += [(ratio, severity, name) for name, ratio in ratios.items()]
         return {"parity": max(parity), "distribution": max(distribution)}
     finally:
-        _common._accelerated = before
+        _common.accelerated = before
 
 
 def _native(kind, images, levels):

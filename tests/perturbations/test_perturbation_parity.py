@@ -1,11 +1,19 @@
 """Each native kind gives the reference's picture when it is given the reference's draw."""
 
+import keras
 import numpy as np
 import pytest
-from perturbation_oracles import beside_reference, compiled, photographs, picture
+from perturbation_oracles import (
+    beside_reference,
+    compiled,
+    photographs,
+    picture,
+    reference_draw,
+    stack_draws,
+)
 from scipy.ndimage import gaussian_filter
 
-from keras_shr.perturbations import ALL_PERTURBATIONS, _gaussian
+from keras_shr.perturbations import ALL_PERTURBATIONS, NATIVE, _common, _gaussian
 
 SLOW_SIZES = [
     (32, 32),
@@ -55,6 +63,22 @@ def test_smoothing_ends_where_that_of_the_reference_does():
     ):
         expected = gaussian_filter(plane, (0, sigma, sigma), mode="nearest", truncate=4.0)
         np.testing.assert_allclose(smoothed, expected, atol=2e-6)
+
+
+@pytest.mark.parametrize("jit_compile", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kind", ["spatter", "zoom_blur"])
+def test_the_ways_for_a_cpu_and_for_an_accelerator(monkeypatch, kind, jit_compile):
+    if jit_compile and keras.backend.backend() == "jax":
+        pytest.skip("JAX compiles in either case")
+    images = np.stack([picture(33, 40, seed=i) for i in range(5)]).astype("float32")
+    severity = np.arange(1, 6, dtype="int32")
+    draws = [reference_draw(kind, x, s, 3) for x, s in zip(images, severity, strict=True)]
+    results = []
+    for accelerated in (False, True):
+        monkeypatch.setattr(_common, "accelerated", lambda value=accelerated: value)
+        run = compiled(lambda i, s, p: NATIVE[kind].apply(i, s, p), jit_compile)
+        results.append(run(images, severity, stack_draws(draws)))
+    assert np.abs(results[0] - results[1]).max() < 1e-3
 
 
 def check_parity(kind, images):

@@ -1,12 +1,11 @@
-"""Spatter's steps against OpenCV itself, and its two ways of running."""
+"""Spatter's steps against OpenCV itself."""
 
-import keras
 import numpy as np
 import pytest
-from perturbation_oracles import apply_with, compiled, picture, reference_draw, stack_draws
+from perturbation_oracles import apply_with, compiled, picture
 from scipy.ndimage import gaussian_filter
 
-from keras_shr.perturbations import NATIVE, _common, _opencv, _spatter, reference
+from keras_shr.perturbations import _opencv, _spatter, reference
 
 cv2 = pytest.importorskip("cv2", reason="OpenCV comes with the reference package")
 SIZES = [(32, 32), (33, 70), (96, 64)]
@@ -55,22 +54,6 @@ def test_equalisation():
     levels[4, 0, 0] = 0
     actual = compiled(lambda x: _opencv.equalise(x, 21))(levels.astype("float32"))
     np.testing.assert_array_equal(actual, np.stack([cv2.equalizeHist(x) for x in levels]))
-
-
-@pytest.mark.parametrize("jit_compile", [False, pytest.param(True, marks=pytest.mark.slow)])
-def test_one_by_one_and_all_at_once(monkeypatch, jit_compile):
-    """The way for a CPU and the way for an accelerator."""
-    if jit_compile and keras.backend.backend() == "jax":
-        pytest.skip("JAX compiles in either case")
-    images = np.stack([picture(33, 40, seed=i) for i in range(5)]).astype("float32")
-    severity = np.arange(1, 6, dtype="int32")
-    draws = [reference_draw("spatter", x, s, 3) for x, s in zip(images, severity, strict=True)]
-    results = []
-    for accelerated in (False, True):
-        monkeypatch.setattr(_common, "_accelerated", lambda value=accelerated: value)
-        run = compiled(lambda i, s, p: NATIVE["spatter"].apply(i, s, p), jit_compile)
-        results.append(run(images, severity, stack_draws(draws)))
-    assert np.abs(results[0] - results[1]).max() < 1e-3
 
 
 def test_a_picture_without_a_drop_is_black():
