@@ -104,6 +104,45 @@ def coco(folder):
     return Target(lambda r: damaged_json(r, content), read, json.dumps(content).encode(), 2)
 
 
+def several_categories(folder):
+    """COCO's JSON with two categories that share a skeleton of names without sides, and boxes."""
+    make_coco(folder)
+    path = folder / "person.json"
+    content = json.loads(path.read_text())
+    names = ["jaw_0", "LeftEyeLeftCorner", "RightEyeLeftCorner"]
+    for category in content["categories"]:
+        category |= {"keypoints": names, "skeleton": [[1, 2], [1, 3]]}
+    content["annotations"][-1] |= {"keypoints": [30, 15, 2, 50, 12, 1, 33, 20, 2]}
+    content["annotations"] = [one for one in content["annotations"] if one["id"] in (11, 15)]
+
+    def read(data):
+        path.write_bytes(data)
+        _records(COCOReader(path, folder / "pictures", size=16, category=["person", "cat"]), 2)
+
+    return Target(lambda r: damaged_json(r, content), read, json.dumps(content).encode())
+
+
+def boxes(folder):
+    """The boxes of a detector, as `predict --boxes` reads them."""
+    from keras_shr.prediction.boxes_json import boxes_of_files
+    from keras_shr.prediction.predictor import Predictor
+    from tests.prediction.prediction_helpers import lamp_model
+
+    predictor, path = Predictor(lamp_model()), folder / "boxes.json"
+    names = {folder / name: name for name in ("a.png", "b/c.jpg")}
+    picture = np.zeros((40, 60, 3), "uint8")
+    value = {"a.png": [[3, 4, 20, 20.5], [0, 0, 60, 40]], "c.jpg": [], "film.mp4": [[1, 1, 9, 9]]}
+
+    def read(data):
+        path.write_bytes(data)
+        for file, rows in boxes_of_files(path, names).items():
+            squares = predictor.squares(picture, rows, str(file))
+            assert all(np.isfinite([one.left, one.top, one.side]).all() for one in squares)
+            assert all(one.side > 0 for one in squares)
+
+    return Target(lambda r: damaged_json(r, value), read, json.dumps(value).encode())
+
+
 def folder_index(folder):
     """A folder's `index.jsonl`."""
     make_folder(folder)
@@ -384,6 +423,8 @@ TARGETS = {
         rhd,
         stb,
         coco,
+        several_categories,
+        boxes,
         folder_index,
         skeleton,
         manifest,
