@@ -17,7 +17,7 @@ LIMIT = 900  # seconds after which a command counts as hanging
 _NETWORK = "image_size=32 model={'filters':8,'perturbations':['contrast']} batch_size=8"
 _SIZE = (
     "train_images=16 validation_images=4 test_images=3 image_size=32 steps=6 epochs=3 "
-    "images_per_step=8 severities=[3] filters=[8] heatmap_stride=2"
+    "images_per_step=6 severities=[3] filters=[8] heatmap_stride=2"
 )
 
 COMMANDS = {
