@@ -175,6 +175,7 @@ def test_a_box_outside_its_picture_is_named_and_the_others_go_on(model, tmp_path
     assert [image["file_name"] for image in content["images"]] == ["b.png"]
 
 
+@pytest.mark.timeout(60)  # else a walk in circles has no end
 def test_links_are_followed_once(tmp_path):
     pictures, other = tmp_path / "pictures", tmp_path / "other"
     for place in (pictures / "a.png", other / "deep" / "b.png"):
