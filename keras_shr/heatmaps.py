@@ -210,7 +210,10 @@ def peak_index(flat) -> Tensor:
 
 
 def values_at(flat, index, axis) -> Tensor:
-    """`take_along_axis`, for a batch without images too: JAX before 0.5 gathers nothing from it."""
+    """Values of `flat` at `index` along `axis`, as `keras.ops.take_along_axis` gives them.
+
+    Also for a batch without images, from which JAX before 0.5 refuses to gather.
+    """
     if flat.shape[0] == 0:
         return ops.zeros(index.shape, flat.dtype)
     return ops.take_along_axis(flat, index, axis=axis)
