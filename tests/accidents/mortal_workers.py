@@ -21,13 +21,15 @@ class Pictures(Reader):
         what: `"killed"`, `"broken"` (a DataError), or nothing.
         pause: seconds that the others take.
         mark: a file; once it is there nothing happens any more.
+        until: a folder and a pattern; what happens waits (half a minute at most) for such a file.
     """
 
     kind = "rendered"
 
-    def __init__(self, at, what, pause=0.0, mark=None):
+    def __init__(self, at, what, pause=0.0, mark=None, until=None):
         super().__init__("numbers", Skeleton("one", ("a",)), 8, [f"n{i}" for i in range(8)])
         self.at, self.what, self.pause, self.mark = at, what, pause, mark
+        self.until = until
 
     def _read(self, index):
         if not (self.mark and Path(self.mark).exists()):
@@ -38,6 +40,11 @@ class Pictures(Reader):
         return Record(image, np.full((1, 3), 2, np.float32), self.ids[index], "")
 
     def _happen(self):
+        if self.until:
+            folder, pattern = self.until
+            latest = time.monotonic() + 30
+            while not any(Path(folder).glob(pattern)) and time.monotonic() < latest:
+                time.sleep(0.01)
         if self.what == "killed":
             os.kill(os.getpid(), signal.SIGKILL)
         if self.what == "broken":

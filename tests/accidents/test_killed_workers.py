@@ -45,8 +45,10 @@ def test_prepare(tmp_path, monkeypatch, capsys):
 
 def test_other_workers_leave_nothing_when_one_fails(tmp_path):
     """They are ended in the middle of a shard; its temporary file goes too."""
+    until = (tmp_path / "out", ".partial-*shard-00001-*")  # a worker may be slow to start
+    reader = Pictures(0, "broken", pause=0.4, until=until)
     with pytest.raises(DataError, match="n0: not a picture"):
-        prepare(Pictures(0, "broken", pause=0.4), tmp_path / "out", shards=2, workers=2)
+        prepare(reader, tmp_path / "out", shards=2, workers=2)
     assert leftovers(tmp_path) == []
     assert not list((tmp_path / "out").glob("shard-*"))
 
