@@ -60,13 +60,14 @@ def test_batches_are_looked_at_too(model, good):
         def __getitem__(self, index):
             return good[0] / np.float32(255), good[1]
 
-    with pytest.raises(KerasShrError, match=r"expected 0\.\.255"):
+    # before a step: the perturbations, which run eagerly here, refuse them with another line
+    with pytest.raises(KerasShrError, match="the model scales them itself"):
         model.fit(Own(), verbose=0)
     if TENSORFLOW:
         import tensorflow as tf
 
         floats = tf.data.Dataset.from_tensor_slices((good[0] / np.float32(255), good[1])).batch(2)
-        with pytest.raises(KerasShrError, match=r"expected 0\.\.255"):
+        with pytest.raises(KerasShrError, match="the model scales them itself"):
             model.fit(floats, shuffle=False, verbose=0)
         types = ("uint8", "float32")
         untold = tf.data.Dataset.from_generator(lambda: iter([good]), output_types=types)
