@@ -8,6 +8,7 @@ the server forks a process of a group of its own that runs the function, and ans
 and, when it has ended, with its wait status.
 """
 
+import contextlib
 import json
 import os
 import runpy
@@ -75,7 +76,8 @@ class ForkServer:
             seconds = time.monotonic() - started
             late = late or seconds > self.limit
             if not killed and (late or (moment is not None and moment(seconds))):
-                os.killpg(group, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):  # it has just ended
+                    os.killpg(group, signal.SIGKILL)
                 killed = True
         _await_end(group)
         if late:

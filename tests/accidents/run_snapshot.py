@@ -44,6 +44,8 @@ def content(path):
             return _datasets(io.BytesIO(archive.read("model.weights.h5")))
     if path.suffix == ".h5":
         return _datasets(path)
+    if path.name.startswith("variables.data-"):
+        return _variables(path.with_name("variables"))
     if path.suffix == ".json":
         return _without_times(json.loads(path.read_text()))
     if path.suffix == ".csv":
@@ -74,6 +76,20 @@ def _datasets(file):
     with h5py.File(file) as opened:
         opened.visititems(visit)
     return found
+
+
+def _variables(prefix):
+    """Digests of a SavedModel's weights.
+
+    Names in its object graph come from a process's counters, and whole numbers are the states of
+    random generators without a seed, which nothing that is exported draws from.
+    """
+    import tensorflow as tf
+
+    reader = tf.train.load_checkpoint(str(prefix))
+    types = reader.get_variable_to_dtype_map()
+    weights = sorted(name for name, kind in types.items() if kind.is_floating)
+    return {name: hashlib.sha256(reader.get_tensor(name).tobytes()).hexdigest() for name in weights}
 
 
 def _without_times(value):
