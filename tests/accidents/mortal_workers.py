@@ -43,7 +43,8 @@ class Pictures(Reader):
         if self.until:
             folder, pattern = self.until
             latest = time.monotonic() + 30
-            while not any(Path(folder).glob(pattern)) and time.monotonic() < latest:
+            while not any(Path(folder).glob(pattern)):
+                assert time.monotonic() < latest, f"no {pattern} in {folder}"
                 time.sleep(0.01)
         if self.what == "killed":
             os.kill(os.getpid(), signal.SIGKILL)

@@ -27,12 +27,14 @@ COMMANDS = {
     "evaluate": "evaluate made/model.keras rendered:70?seed=1 --split test --output out "
     "--kinds seen --severities 3 --workers 1",
     "export": "export made/model.keras --format saved_model --outputs keypoints --output out/a",
+    "export-tflite": "export made/model.keras --format tflite --outputs keypoints "
+    "--output out/a.tflite",
     "reproduce": f"reproduce table1 --output out --workers 1 --set {_SIZE}",
 }
 """Run in a folder that holds `made`, a finished `fit`; each writes below `out`."""
 
 # What JAX keeps of compiled functions follows the machine; a file of TensorFlow has random numbers,
-# another the checksum of names that change.
+# another the checksum of names that change (see `run_snapshot`).
 _NOT_COMPARED = {"compiled", "fingerprint.pb", "variables.index"}
 
 
